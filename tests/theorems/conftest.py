@@ -1,0 +1,6 @@
+"""Make `tests/tolerances.py` importable from this folder."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))

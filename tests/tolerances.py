@@ -1,0 +1,9 @@
+"""Every tolerance of the test suite, each with its reason."""
+
+ROUND_OFF = 1e-11  # relative; some thousand float64 operations without cancellation
+CANCELLATION = 1e-8  # relative; a difference of float64 numbers that agree in about four digits
+QUADRATURE = 1e-8  # relative; a Gauss rule of some twenty nodes a dimension on a smooth integrand
+FINITE_DIFFERENCE = (
+    1e-7  # relative; central difference, step 1e-3 of the argument, Richardson-extrapolated once
+)
+MONTE_CARLO_SIGMAS = 4.0  # standard errors; chance of a false alarm 6e-5 a comparison, with fixed seeds none
