@@ -1,0 +1,141 @@
+"""Compiled inner loops of the lattice programs; nothing here knows what the numbers mean.
+
+Importing this module starts Numba, so it is imported where a program runs and not with the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile with threads, and keep the machine code on disk where the installation allows writing."""
+    try:
+        return numba.njit(parallel=True, cache=True)(function)
+    except RuntimeError:  # no directory for the cache can be written
+        return numba.njit(parallel=True)(function)
+
+
+@compiled
+def envelope_step(
+    values: np.ndarray, slopes: np.ndarray, leading: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Minima over p <= q of `values[p] + slopes[p] . (x[q] - x[p])` for every lattice point q.
+
+    A lattice point is a row r, with coordinates `leading[r]` in all scales but the last, and a column b with
+    coordinate `last[b]`. For a fixed pair of rows the candidates are lines in the last coordinate of q whose
+    slopes fall with the column of p. Their lower envelope is kept as a queue while b runs, which makes the
+    cost of a pair of rows proportional to the number of columns and not to its square.
+
+    Args:
+        values: (rows, columns), infinite where a point cannot be reached.
+        slopes: (rows, columns, scales), in the last scale non-increasing along the columns.
+        leading: (rows, scales - 1), ascending in each coordinate.
+        last: (columns,), ascending.
+
+    Returns:
+        The minima, and the flat index row * columns + column of the minimiser (-1 where there is none).
+    """
+    rows, columns = values.shape
+    scales = slopes.shape[2]
+    best = np.full((rows, columns), np.inf)
+    argument = np.full((rows, columns), -1, dtype=np.int32)
+    for turn in numba.prange(rows):
+        # Rows late in the lattice have more predecessors: alternate ends, so that threads share evenly.
+        q = turn // 2 if turn % 2 == 0 else rows - 1 - turn // 2
+        line_slope = np.empty(columns)
+        line_height = np.empty(columns)
+        line_column = np.empty(columns, dtype=np.int32)
+        for p in range(rows):
+            allowed = True
+            for k in range(scales - 1):
+                if leading[p, k] > leading[q, k]:
+                    allowed = False
+            if not allowed:
+                continue
+            head, tail = 0, 0
+            for b in range(columns):
+                height = values[p, b]
+                if height < np.inf:
+                    slope = slopes[p, b, scales - 1]
+                    height -= slope * last[b]
+                    for k in range(scales - 1):
+                        height += (leading[q, k] - leading[p, k]) * slopes[p, b, k]
+                    useful = True
+                    if tail > head and line_slope[tail - 1] <= slope:
+                        if line_height[tail - 1] <= height:
+                            useful = False
+                        else:
+                            tail -= 1
+                    if useful:
+                        while tail - head >= 2:
+                            first_drop = line_slope[tail - 2] - line_slope[tail - 1]
+                            whole_drop = line_slope[tail - 2] - slope
+                            if (height - line_height[tail - 2]) * first_drop > (
+                                line_height[tail - 1] - line_height[tail - 2]
+                            ) * whole_drop:
+                                break
+                            tail -= 1
+                        line_slope[tail] = slope
+                        line_height[tail] = height
+                        line_column[tail] = b
+                        tail += 1
+                if tail == head:
+                    continue
+                y = last[b]
+                value = line_height[head] + line_slope[head] * y
+                while tail - head >= 2:
+                    following = line_height[head + 1] + line_slope[head + 1] * y
+                    if following > value:
+                        break
+                    value = following
+                    head += 1
+                if value < best[q, b]:
+                    best[q, b] = value
+                    argument[q, b] = p * columns + line_column[head]
+    return best, argument
+
+
+@compiled
+def plain_step(values: np.ndarray, slopes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same minimum as `envelope_step` over all pairs of points, with no assumption about the slopes.
+
+    Args:
+        values: (points,), infinite where a point cannot be reached.
+        slopes: (points, scales).
+        points: (points, scales), in row-major order of the lattice, so that no point precedes a smaller one.
+    """
+    count, scales = points.shape
+    best = np.full(count, np.inf)
+    argument = np.full(count, -1, dtype=np.int32)
+    for turn in numba.prange(count):
+        q = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+        for p in range(q + 1):
+            value = values[p]
+            for k in range(scales):
+                move = points[q, k] - points[p, k]
+                value = value + move * slopes[p, k] if move >= 0 else np.inf
+            if value < best[q]:
+                best[q] = value
+                argument[q] = p
+    return best, argument
+
+
+@compiled
+def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minima over p <= q of `values[p] + edges[p, q]`; edges that do not exist cost infinity."""
+    count = len(values)
+    best = np.full(count, np.inf)
+    argument = np.full(count, -1, dtype=np.int32)
+    for turn in numba.prange(count):
+        q = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+        for p in range(q + 1):
+            value = values[p] + edges[p, q]
+            if value < best[q]:
+                best[q] = value
+                argument[q] = p
+    return best, argument
