@@ -1,0 +1,65 @@
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "ext"))
+
+project = "lift-theory"
+author = "The lift-theory authors"
+version = release = installed_version("lift-theory")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_autodoc_typehints",
+    "sphinx_proof",
+    "sphinxcontrib.bibtex",
+    "sphinx-mathjax-offline",
+    "api_coverage",
+    "narrative",
+]
+if (Path(__file__).parent / "ext" / "theorem_pages.py").exists():
+    extensions.append("theorem_pages")
+
+exclude_patterns = ["_build", "ext"]
+nitpicky = True
+suppress_warnings = ["config.cache"]  # the type hint formatter below cannot be pickled
+default_role = "literal"  # `name` in a docstring is code
+numfig = False
+html_theme = "furo"
+html_title = "lift-theory"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+mathjax3_config = {"options": {"enableMenu": False}}  # the menu would look for scripts on the network
+
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+
+autodoc_member_order = "bysource"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes are listed with the class, not a second time as members
+napoleon_use_rtype = False
+always_use_bars_union = True
+typehints_document_rtype = False
+
+
+def typehints_formatter(annotation: object, *_: object) -> str | None:
+    """Show array annotations with their shape, as they are written."""
+    if type(annotation).__module__.startswith("jaxtyping"):
+        return f"``{annotation.__name__}``"  # type: ignore[attr-defined]
+    return None
+
+
+# No inventories are fetched, so that the site builds offline: names of other libraries are not links.
+nitpick_ignore_regex = [
+    ("py:.*", r"(numpy|np|jax|jaxlib|jaxtyping|xarray|xr|scipy|matplotlib|collections|pathlib|os|typing)\b.*"),
+    ("py:.*", r"(bool|bytes|dict|float|int|list|object|str|tuple|None|Ellipsis|ValueError|TypeError|ImportError)"),
+]
