@@ -1,0 +1,38 @@
+"""Error surfaces, optimal paths and exact sampler errors for multi-scale diffusion models.
+
+Importing this package switches JAX to 64-bit floats: results are float64 everywhere.
+"""
+
+from __future__ import annotations
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+from lift_theory.gaussian import DecoupledModel, GaussianModel, Model, decoupled  # noqa: E402
+from lift_theory.laws import Covariance, Spectrum  # noqa: E402
+from lift_theory.representations import (  # noqa: E402
+    AveragePyramid,
+    DctBands,
+    HaarBands,
+    LinearScales,
+    Representation,
+    ResidualPyramid,
+    SingleScale,
+)
+
+__all__ = [
+    "AveragePyramid",
+    "Covariance",
+    "DctBands",
+    "DecoupledModel",
+    "GaussianModel",
+    "HaarBands",
+    "LinearScales",
+    "Model",
+    "Representation",
+    "ResidualPyramid",
+    "SingleScale",
+    "Spectrum",
+    "decoupled",
+]
