@@ -45,7 +45,6 @@ bibtex_reference_style = "author_year"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True  # attributes are listed with the class, not a second time as members
 napoleon_use_rtype = False
 always_use_bars_union = True
 typehints_document_rtype = False
@@ -60,6 +59,12 @@ def typehints_formatter(annotation: object, *_: object) -> str | None:
 
 # No inventories are fetched, so that the site builds offline: names of other libraries are not links.
 nitpick_ignore_regex = [
-    ("py:.*", r"(numpy|np|jax|jaxlib|jaxtyping|xarray|xr|scipy|matplotlib|collections|pathlib|os|typing)\b.*"),
-    ("py:.*", r"(bool|bytes|dict|float|int|list|object|str|tuple|None|Ellipsis|ValueError|TypeError|ImportError)"),
+    (
+        "py:.*",
+        r"(numpy|np|jax|jaxlib|jaxtyping|xarray|xr|scipy|matplotlib|collections|pathlib|os|typing)\b.*",
+    ),
+    (
+        "py:.*",
+        r"(bool|bytes|dict|float|int|list|object|str|tuple|None|Ellipsis|ValueError|TypeError|ImportError)",
+    ),
 ]

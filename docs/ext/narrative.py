@@ -3,8 +3,9 @@
     ```{claim} i_mmse_gradient
     ```
 
-shows the first sentence of the theorem, its formulas and a link to its page. `:only: name, name` chooses among
-the claims of its statement. Formulas are never typed into the chapters, so they cannot drift from what is checked.
+shows the first sentence of the theorem, its formulas and a link to its page. `:only: name, name` chooses
+among the claims of its statement. Formulas are never typed into the chapters, so they cannot drift from what
+is checked.
 """
 
 from importlib import import_module

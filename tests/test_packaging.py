@@ -1,0 +1,166 @@
+"""What is shipped, what may import what, and whether the commands and examples in the documents work."""
+
+import ast
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NUMERICS = [p for p in (ROOT / "lift_theory").rglob("*.py") if "theorems" not in p.parts]
+THEOREMS = list((ROOT / "lift_theory" / "theorems").glob("*.py"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+def imports(file: Path) -> set[str]:
+    """Absolute names of all modules that a file imports anywhere, also inside functions."""
+    found = set()
+    package = [*file.relative_to(ROOT).parent.parts]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def below(names: set[str], *modules: str) -> set[str]:
+    """The names that are one of the modules, or inside one."""
+    return {name for name in names for module in modules if f"{name}.".startswith(f"{module}.")}
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_imports_are_understood(tmp_path, monkeypatch):
+    """The reader of imports must see every form, or the tests below pass for the wrong reason."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    file = tmp_path / "a" / "b.py"
+    file.parent.mkdir()
+    file.write_text("import x.y\nfrom . import c\nfrom .d import e\ndef f():\n    from torch import nn\n")
+    assert imports(file) == {"x.y", "a", "a.c", "a.d", "a.d.e", "torch", "torch.nn"}
+    assert below({"torch.nn", "torchvision"}, "torch") == {"torch.nn"}
+
+
+@pytest.mark.parametrize("file", NUMERICS + THEOREMS, ids=lambda file: file.stem)
+def test_theory_stands_alone(file):
+    assert not below(imports(file), "lift_train", "experiments", "torch")
+
+
+@pytest.mark.parametrize("file", NUMERICS, ids=lambda file: file.stem)
+def test_numerics_do_not_know_the_theorems(file):
+    assert not below(imports(file), "lift_theory.theorems", "sympy", "mpmath")
+
+
+@pytest.mark.parametrize("file", THEOREMS, ids=lambda file: file.stem)
+def test_theorems_do_not_know_the_numerics(file):
+    own = below(imports(file), "lift_theory") - {"lift_theory"}
+    assert own == below(own, "lift_theory.theorems")
+
+
+def test_one_module_uses_the_convex_solver():
+    assert len([file for file in NUMERICS if below(imports(file), "cvxpy")]) <= 1
+
+
+@pytest.mark.parametrize(
+    ("package", "unwanted"),
+    [
+        (
+            "lift_theory",
+            "sympy cvxpy matplotlib xarray numba torch PIL skimage sklearn lift_train experiments",
+        ),
+        ("lift_train", "torch sympy cvxpy matplotlib skimage sklearn experiments"),
+    ],
+)
+def test_import_is_light(package, unwanted):
+    code = f"import sys, {package}; print(*sorted(set({unwanted.split()}) & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.split() == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy so that nothing is left in the tree."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("lift_theory", "lift_train", "experiments", "tests"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.nb[ci]"))
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built, source],
+        check=True,
+        capture_output=True,
+    )
+    [file] = built.glob("*.whl")
+    return zipfile.ZipFile(file)
+
+
+def test_wheel_holds_both_packages_and_nothing_else(wheel):
+    shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    wanted = {
+        file.relative_to(ROOT).as_posix()
+        for package in ("lift_theory", "lift_train")
+        for file in [*(ROOT / package).rglob("*.py"), ROOT / package / "py.typed"]
+    }
+    assert shipped == wanted
+
+
+def test_wheel_metadata(wheel):
+    [name] = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    metadata = wheel.read(name).decode()
+    assert "License-Expression: MIT" in metadata
+    for extra in PROJECT["optional-dependencies"]:
+        assert f"Provides-Extra: {extra}\n" in metadata
+
+
+def test_core_dependencies_are_light():
+    names = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in PROJECT["dependencies"]}
+    assert not names & {"torch", "sympy", "cvxpy", "matplotlib", "scikit-image", "scikit-learn"}
+
+
+def test_version_is_written_once_more_where_it_must_be():
+    version = PROJECT["version"]
+    assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("file", [f for f in DOCUMENTS if blocks(f, "python")], ids=lambda file: file.stem)
+def test_examples_in_documents_run(file, tmp_path):
+    """Run the Python blocks of a page one after the other, as a reader would."""
+    code = "\n".join(blocks(file, "python"))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("file", [f for f in DOCUMENTS if blocks(f, "bash")], ids=lambda file: file.stem)
+def test_commands_in_documents_name_what_exists(file):
+    text = "\n".join(blocks(file, "bash"))
+    for extras in re.findall(r'pip install -e "\.\[([\w,]+)\]"', text):
+        assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    for module in re.findall(r"python -m (\S+)", text):
+        assert importlib.util.find_spec(module) is not None, module
+    if file.name == "README.md":
+        assert text.count("python3 -m venv .venv && .venv/bin/pip install") == len(blocks(file, "bash")) == 2
+
+
+def test_nothing_names_a_place_on_one_machine():
+    local = re.compile(r"/(?:home|root|Users|work|scratch)/\w|[A-Z]:\\\\?Users")
+    skipped = {"_build", "generated", "__pycache__"}
+    folders = ("lift_theory", "lift_train", "experiments", "tests", "docs", ".ci")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+    files += [file for file in ROOT.iterdir() if file.suffix in {".md", ".toml", ".cff"}]
+    for file in files:
+        if skipped & set(file.parts) or file.suffix in {".png", ".npz", ".nc", ".nbi", ".nbc"}:
+            continue
+        found = local.search(file.read_text(errors="ignore"))
+        assert not found, f"{file.relative_to(ROOT)} holds {found and found.group()!r}"
