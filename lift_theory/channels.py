@@ -113,6 +113,8 @@ class RankOneBlocks:
 
     gamma: Float[Array, "members blocks"]
     beta_squared: Float[Array, "members blocks"]
+    alone: Float[Array, " modes"]
+    """Variances of the modes that only the first scale sees."""
     hidden: Float[Array, " scales"]
     """Coefficients of each scale beyond the members of the blocks (negative where padding adds too many)."""
 
@@ -132,19 +134,22 @@ class RankOneBlocks:
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
         gamma, _ = self._members()
         s = self._posterior(g)[3]
-        return 0.5 * (sum(jnp.sum(jnp.log1p(g[0] * c)) for c in gamma) + jnp.sum(jnp.log1p(g[1] * s)))
+        blocks = sum(jnp.sum(jnp.log1p(g[0] * c)) for c in gamma) + jnp.sum(jnp.log1p(g[1] * s))
+        return 0.5 * (blocks + jnp.sum(jnp.log1p(g[0] * self.alone)))
 
     def mmse(self, g: Float[Array, " scales"]) -> Float[Array, " scales"]:
         d, _, pi, s, total = self._posterior(g)
         first = sum(di * (1.0 / total + rest) for di, rest in zip(d, _sum_without(pi), strict=True))
-        return jnp.stack([jnp.sum(first), jnp.sum(s / total)])
+        alone = self.alone / (1.0 + g[0] * self.alone)
+        return jnp.stack([jnp.sum(first) + jnp.sum(alone), jnp.sum(s / total)])
 
     def gram(self, g: Float[Array, " scales"]) -> Float[Array, "scales scales"]:
         d, r, pi, s, total = self._posterior(g)
         own = sum((di * (1.0 / total + rest)) ** 2 for di, rest in zip(d, _sum_without(pi), strict=True))
         own = own + 2.0 * _pair_products([di * p for di, p in zip(d, pi, strict=True)])
         across = sum(di * b * ri for di, b, ri in zip(d, self.beta_squared, r, strict=True)) / total**2
-        first, cross, second = jnp.sum(own), jnp.sum(across), jnp.sum((s / total) ** 2)
+        alone = jnp.sum((self.alone / (1.0 + g[0] * self.alone)) ** 2)
+        first, cross, second = jnp.sum(own) + alone, jnp.sum(across), jnp.sum((s / total) ** 2)
         return jnp.stack([jnp.stack([first, cross]), jnp.stack([cross, second])])
 
     def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
@@ -157,7 +162,8 @@ class RankOneBlocks:
             others, other_products = _elementary(_without(grow, j))
             linear = linear + weight * (dg[1] + g[1] * others)
             products = products + weight * ((g[1] + dg[1]) * other_products + dg[1] * others)
-        return 0.5 * jnp.sum(excess(linear + products) - products)
+        alone = jnp.sum(excess(dg[0] * self.alone / (1.0 + g[0] * self.alone)))
+        return 0.5 * (jnp.sum(excess(linear + products) - products) + alone)
 
     def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
         d, r, pi, s, total = self._posterior(g)
@@ -166,11 +172,10 @@ class RankOneBlocks:
         off = 2.0 * _pair_products([di * p for di, p in zip(d, pi, strict=True)])
         square = jnp.sum(sum(k**2 for k in keep) + g[0] ** 2 * off)
         trace = jnp.sum(sum(k * v for k, v in zip(keep, left, strict=True)) - g[0] * off)
-        coarse = jnp.sum(total**-2.0)
-        return (
-            jnp.stack([square, coarse]) + self.hidden,
-            jnp.stack([trace, jnp.sum(s / total**2)]),
-        )
+        shrink = 1.0 / (1.0 + g[0] * self.alone)
+        squares = jnp.stack([square + jnp.sum(shrink**2), jnp.sum(total**-2.0)])
+        traces = jnp.stack([trace + jnp.sum(self.alone * shrink**2), jnp.sum(s / total**2)])
+        return squares + self.hidden, traces
 
 
 @jax.tree_util.register_dataclass

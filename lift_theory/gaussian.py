@@ -16,7 +16,7 @@ from lift_theory.laws import Covariance, Spectrum
 from lift_theory.representations import Channels, Representation, _shape_of
 
 PREDICTIONS = ("x0", "eps", "v")
-_WORK = 1 << 24
+_WORK = 1 << 20
 """Modes times points handled at once; bounds the memory of large batches."""
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from lift_theory._validation import image_shape, one_of, real_array, whole_number
 from lift_theory.channels import DenseBlocks, ModeChannels, RankOneBlocks, ScaledChannels
 from lift_theory.laws import Covariance, Spectrum, dct_matrix
-from lift_theory.trees import HaarTree, PyramidTree
+from lift_theory.trees import HaarTree, PyramidTree, pair_blocks
 
 Channels = ModeChannels | RankOneBlocks | DenseBlocks | ScaledChannels | HaarTree | PyramidTree
 DENSE_LIMIT = 4096
@@ -210,8 +210,10 @@ class AveragePyramid(_Dyadic):
         return False
 
     def channels(self, law: Spectrum | Covariance) -> Channels:
-        """Tree of 2x2 means for a spectrum, dense for a covariance."""
-        return PyramidTree(self._tree(law)) if isinstance(law, Spectrum) else super().channels(law)
+        """Blocks of aliased modes for two levels of a spectrum, their tree for more, dense for a covariance."""
+        if not isinstance(law, Spectrum):
+            return super().channels(law)
+        return pair_blocks(self._tree(law)) if self.levels == 2 else PyramidTree(self._tree(law))
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         return self._means(shape)
@@ -405,12 +407,15 @@ class ResidualPyramid(_Dyadic):
             return DenseBlocks(
                 grams=jnp.asarray(grams), ranks=jnp.asarray(ranks), hidden=jnp.asarray(sizes - ranks.sum(axis=0))
             )
-        _, singular, axes = np.linalg.svd(whitened[0])
-        beta = np.einsum("bij,bj->bi", axes, whitened[1].sum(axis=1))
+        coupled = np.any(whitened[1] != 0, axis=(1, 2))
+        _, singular, axes = np.linalg.svd(whitened[0][coupled])
+        beta = np.einsum("bij,bj->bi", axes, whitened[1][coupled].sum(axis=1))
+        alone = np.linalg.svd(whitened[0][~coupled], compute_uv=False).ravel()
         return RankOneBlocks(
             gamma=jnp.asarray(singular.T**2),
             beta_squared=jnp.asarray(beta.T**2),
-            hidden=jnp.asarray(sizes - [singular.size, len(beta)]),
+            alone=jnp.asarray(alone[alone > 0] ** 2),
+            hidden=jnp.asarray(sizes - [singular.size + np.count_nonzero(alone), len(beta)]),
         )
 
     def _hidden(self, law: Spectrum) -> Any:

@@ -19,7 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from lift_theory.channels import Members, _elementary, _pair_products, _sum_without, _without, excess
+from lift_theory.channels import (
+    Members,
+    RankOneBlocks,
+    _elementary,
+    _pair_products,
+    _sum_without,
+    _without,
+    excess,
+)
 
 Scales = Float[Array, " scales"]
 
@@ -375,6 +383,18 @@ class PyramidTree:
             squares.append(jnp.sum(keep**2) + g[k] ** 2 * between[k])
             traces.append(jnp.sum(keep * d / (1.0 + theta * d)) - g[k] * between[k])
         return jnp.stack(squares), jnp.stack(traces)
+
+
+def pair_blocks(tree: HaarTree) -> RankOneBlocks:
+    """A pyramid of two levels in the form that has no trees: faster, and the same numbers."""
+    members, alone = _fold(tree.variances)
+    means = jnp.stack([(w * c / 4.0).ravel() for w, c in zip(tree.weights[0], members, strict=True)])
+    gamma = jnp.stack([c.ravel() for c in members])
+    loose = jnp.concatenate([a.ravel() for a in alone])
+    padding = tree.variances.size - gamma.size - loose.size
+    return RankOneBlocks(
+        gamma=gamma, beta_squared=means, alone=loose, hidden=jnp.asarray([float(padding), 0.0])
+    )
 
 
 def haar_snr(g: Float[Array, "... scales"]) -> Float[Array, "... scales"]:
