@@ -1,6 +1,7 @@
 """What is shipped, what may import what, and whether the commands and examples in the documents work."""
 
 import ast
+import importlib
 import importlib.util
 import re
 import shutil
@@ -164,3 +165,16 @@ def test_nothing_names_a_place_on_one_machine():
             continue
         found = local.search(file.read_text(errors="ignore"))
         assert not found, f"{file.relative_to(ROOT)} holds {found and found.group()!r}"
+
+
+def test_documentation_notices_a_missing_name(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "ext")
+    coverage = importlib.import_module("api_coverage")
+    everything = {f"lift_theory.{name}" for name in importlib.import_module("lift_theory").__all__}
+    assert coverage.undocumented("lift_theory", everything) == []
+    assert coverage.undocumented("lift_theory", everything - {"lift_theory.Spectrum"}) == [
+        "lift_theory.Spectrum is public but on no API page"
+    ]
+    monkeypatch.setattr(importlib.import_module("lift_theory").HaarBands, "__doc__", "")
+    assert coverage.undocumented("lift_theory", everything) == ["lift_theory.HaarBands has no docstring"]
