@@ -9,8 +9,16 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
+from lift_theory.bounds import lower_bound  # noqa: E402
+from lift_theory.controls import (  # noqa: E402
+    constant_lead_path,
+    diagonal_path,
+    equal_information_path,
+    staged_path,
+)
 from lift_theory.gaussian import DecoupledModel, GaussianModel, Model, decoupled  # noqa: E402
 from lift_theory.laws import Covariance, Spectrum  # noqa: E402
+from lift_theory.paths import Path, path_kl, to_orthogonal, to_pyramid  # noqa: E402
 from lift_theory.representations import (  # noqa: E402
     AveragePyramid,
     DctBands,
@@ -30,9 +38,18 @@ __all__ = [
     "HaarBands",
     "LinearScales",
     "Model",
+    "Path",
     "Representation",
     "ResidualPyramid",
     "SingleScale",
     "Spectrum",
+    "constant_lead_path",
     "decoupled",
+    "diagonal_path",
+    "equal_information_path",
+    "lower_bound",
+    "path_kl",
+    "staged_path",
+    "to_orthogonal",
+    "to_pyramid",
 ]

@@ -219,12 +219,12 @@ class DenseBlocks:
     hidden: Float[Array, " scales"]
     """Coefficients of each scale beyond `ranks`: they are always zero."""
 
-    def _precision(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
+    def precision(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
         return jnp.einsum("k,bkij->bij", g, self.grams)
 
     def _covariance(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
         identity = jnp.eye(self.grams.shape[-1])
-        factor = jnp.linalg.cholesky(identity + self._precision(g))
+        factor = jnp.linalg.cholesky(identity + self.precision(g))
         root = jax.scipy.linalg.solve_triangular(factor, jnp.broadcast_to(identity, factor.shape), lower=True)
         return jnp.swapaxes(root, -1, -2) @ root
 
@@ -246,18 +246,18 @@ class DenseBlocks:
         members = self.grams.shape[-1]
         for k in range(len(g)):
             others = g.at[k].set(0.0)
-            values = jnp.maximum(self._relative(others, self.grams[:, k]), 0.0)[:, ::-1]
+            values = jnp.maximum(self.relative(others, self.grams[:, k]), 0.0)[:, ::-1]
             used = jnp.arange(members) < self.ranks[:, k, None]
             keep = jnp.where(used, 1.0 / (1.0 + g[k] * values), 0.0)
             squares.append(jnp.sum(keep**2))
             traces.append(jnp.sum(values * keep**2))
         return jnp.stack(squares) + self.hidden, jnp.stack(traces)
 
-    def _relative(
+    def relative(
         self, g: Float[Array, " scales"], matrix: Float[Array, "blocks members members"]
     ) -> Float[Array, "blocks members"]:
         """Ascending eigenvalues of `matrix` relative to the posterior precision at g."""
-        factor = jnp.linalg.cholesky(jnp.eye(self.grams.shape[-1]) + self._precision(g))
+        factor = jnp.linalg.cholesky(jnp.eye(self.grams.shape[-1]) + self.precision(g))
         half = jax.scipy.linalg.solve_triangular(factor, matrix, lower=True)
         whole = jax.scipy.linalg.solve_triangular(factor, jnp.swapaxes(half, -1, -2), lower=True)
         return jnp.linalg.eigvalsh(whole)
@@ -266,7 +266,7 @@ class DenseBlocks:
 @jax.custom_jvp
 def _dense_information(blocks: DenseBlocks, g: Float[Array, " scales"]) -> Float[Array, ""]:
     """Half the log-determinant from eigenvalues, accurate for tiny information too."""
-    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(jnp.linalg.eigvalsh(blocks._precision(g)), 0.0)))
+    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(jnp.linalg.eigvalsh(blocks.precision(g)), 0.0)))
 
 
 @_dense_information.defjvp
@@ -279,7 +279,7 @@ def _dense_information_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 @jax.custom_jvp
 def _dense_step(blocks: DenseBlocks, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
-    return 0.5 * jnp.sum(excess(blocks._relative(g, blocks._precision(dg))))
+    return 0.5 * jnp.sum(excess(blocks.relative(g, blocks.precision(dg))))
 
 
 @_dense_step.defjvp

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of
+from lift_theory.channels import ModeChannels
 from lift_theory.laws import Covariance, Spectrum
 from lift_theory.representations import Channels, Representation, _shape_of
 
@@ -183,6 +184,30 @@ class GaussianModel(_ClosedForm):
     def sizes(self) -> tuple[int, ...]:
         """Number of coefficients of each scale."""
         return self.representation.sizes(_shape_of(self.law))
+
+    def log_precision_ratios(self, start: Float[Array, " scales"], stop: Float[Array, " scales"]) -> np.ndarray:
+        """Log of the eigenvalues of the posterior precision at `stop` relative to that at `start`, ascending.
+
+        Their absolute values measure how far the two are apart (affine-invariant distance of matrices).
+
+        Args:
+            start: log-SNRs, (K,).
+            stop: log-SNRs, (K,), not below `start` in any scale.
+
+        Returns:
+            One value per pixel value, and zeros for members that only pad blocks.
+        """
+        begin, end = (
+            logsnr_array(point, scales=self.scales, name=name) for point, name in ((start, "start"), (stop, "stop"))
+        )
+        if begin.ndim != 1 or end.ndim != 1 or bool((end < begin).any()):
+            raise ValueError(f"start and stop must be single points with start <= stop; got {start} and {stop}.")
+        g, dg = jnp.exp(begin), jnp.exp(begin) * jnp.expm1(end - begin)
+        if isinstance(self._channels, ModeChannels):
+            ratios = [dg[k] * c / (1.0 + g[k] * c) for k, c in enumerate(self._channels.variances)]
+            return np.sort(np.log1p(np.concatenate(ratios)))
+        blocks = self.representation.blocks(self.law)
+        return np.sort(np.log1p(np.maximum(blocks.relative(g, blocks.precision(dg)), 0.0)), axis=None)
 
 
 @jax.tree_util.register_dataclass

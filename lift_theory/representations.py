@@ -39,6 +39,9 @@ class Representation(Protocol):
     def channels(self, law: Spectrum | Covariance) -> Channels:
         """The closed form for a Gaussian law."""
 
+    def blocks(self, law: Spectrum | Covariance) -> DenseBlocks:
+        """Whitened Gram matrices of the scales."""
+
 
 class ImageRepresentation:
     """What follows from the operators alone; subclasses add what their structure gives."""
@@ -85,7 +88,11 @@ class ImageRepresentation:
         return _orthogonal(matrices)
 
     def channels(self, law: Spectrum | Covariance) -> Channels:
-        """The closed form for a Gaussian law; here the dense one, for small images."""
+        """The closed form for a Gaussian law."""
+        return self.blocks(law)
+
+    def blocks(self, law: Spectrum | Covariance) -> DenseBlocks:
+        """Whitened Gram matrices of the scales; here one block of all pixel values, for small images."""
         shape = _shape_of(law)
         matrices = list(self.matrices(shape).values())
         values, vectors = np.linalg.eigh(law.covariance_matrix())
@@ -174,6 +181,55 @@ class _Dyadic(ImageRepresentation):
         self._checked(law.shape)
         return HaarTree.from_variances(law._channels, self.levels)
 
+    def blocks(self, law: Spectrum | Covariance) -> DenseBlocks:
+        """Whitened Gram matrices on small sets of aliased DCT modes; one block for a covariance."""
+        if not isinstance(law, Spectrum):
+            return super().blocks(law)
+        whitened, sizes = self._whitened(law)
+        counts = np.stack([np.any(w != 0, axis=2).sum(axis=1) for w in whitened], axis=1)
+        grams = np.stack([np.swapaxes(w, 1, 2) @ w for w in whitened], axis=1)
+        return DenseBlocks(
+            grams=jnp.asarray(grams), ranks=jnp.asarray(counts), hidden=jnp.asarray(sizes - counts.sum(axis=0))
+        )
+
+    def _whitened(self, law: Spectrum) -> tuple[list[np.ndarray], np.ndarray]:
+        """`A_k S^(1/2)` on each set of modes of each channel, (sets, rows, members) per scale, and the sizes."""
+        members, operators = self._mode_blocks(self._checked(law.shape)[-2:])
+        roots = np.concatenate([np.append(np.sqrt(plane).ravel(), 0.0)[members] for plane in law._channels])
+        repeat = len(roots) // len(members)
+        whitened = [np.tile(a, (repeat, 1, 1)) * roots[:, None, :] for a in operators]
+        return whitened, np.array(self.sizes(law.shape), dtype=float)
+
+    def _mode_blocks(self, shape: tuple[int, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Sets of DCT modes that no scale couples to others, and every operator restricted to each.
+
+        Returns:
+            Mode indices (sets, members), -1 where a set has fewer; and per scale an array (sets, rows, members),
+            with zero rows where a set has fewer.
+        """
+        from scipy.sparse.csgraph import connected_components
+
+        operators = self._mode_operators(shape)
+        pattern = sum(abs(a).T @ abs(a) for a in operators)
+        count, label = connected_components(pattern, directed=False)
+        slot = _rank_within(label)
+        members = np.full((count, slot.max() + 1), -1)
+        members[label, slot] = np.arange(len(label))
+        blocks = []
+        for a in operators:
+            entries = a.tocoo()
+            row_label = np.full(a.shape[0], -1)
+            row_label[entries.row] = label[entries.col]
+            row_slot = _rank_within(row_label)
+            dense = np.zeros((count, row_slot[row_label >= 0].max(initial=0) + 1, members.shape[1]))
+            dense[label[entries.col], row_slot[entries.row], slot[entries.col]] = entries.data
+            blocks.append(dense)
+        return members, blocks
+
+    def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
+        """Sparse operators with the same Gram matrices as the scales, on orthonormal DCT modes."""
+        raise TypeError(f"{type(self).__name__} must define _mode_operators(shape).")
+
 
 @dataclass(frozen=True)
 class AveragePyramid(_Dyadic):
@@ -215,6 +271,9 @@ class AveragePyramid(_Dyadic):
             return super().channels(law)
         return pair_blocks(self._tree(law)) if self.levels == 2 else PyramidTree(self._tree(law))
 
+    def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
+        return [means for means, _ in _mode_cascade(shape, self.levels, "nearest")]
+
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         return self._means(shape)
 
@@ -253,6 +312,10 @@ class HaarBands(_Dyadic):
     def channels(self, law: Spectrum | Covariance) -> Channels:
         """Tree of Haar details for a spectrum, dense for a covariance."""
         return self._tree(law) if isinstance(law, Spectrum) else super().channels(law)
+
+    def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
+        cascade = _mode_cascade(shape, self.levels, "nearest")
+        return [2.0**level * residual for level, (_, residual) in enumerate(cascade)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         matrices, means = [], self._means(shape)
@@ -395,18 +458,9 @@ class ResidualPyramid(_Dyadic):
             return super().channels(law)
         if self.upsampling == "nearest":
             return ScaledChannels(self._tree(law), jnp.asarray(0.25 ** np.arange(self.levels)), self._hidden(law))
-        members, operators = self._mode_blocks(self._checked(law.shape)[-2:])
-        planes = [np.append(plane.ravel(), 0.0)[members] for plane in law._channels]
-        roots = np.sqrt(np.concatenate(planes))
-        whitened = [np.tile(a, (len(planes), 1, 1)) * roots[:, None, :] for a in operators]
-        counts = np.array([[np.any(a != 0, axis=2).sum(axis=1) for a in operators]] * len(planes))
-        ranks = np.moveaxis(counts, 1, 2).reshape(-1, len(operators))
-        sizes = np.array(self.sizes(law.shape), dtype=float)
         if self.levels > 2:
-            grams = np.stack([np.swapaxes(w, 1, 2) @ w for w in whitened], axis=1)
-            return DenseBlocks(
-                grams=jnp.asarray(grams), ranks=jnp.asarray(ranks), hidden=jnp.asarray(sizes - ranks.sum(axis=0))
-            )
+            return self.blocks(law)
+        whitened, sizes = self._whitened(law)
         coupled = np.any(whitened[1] != 0, axis=(1, 2))
         _, singular, axes = np.linalg.svd(whitened[0][coupled])
         beta = np.einsum("bij,bj->bi", axes, whitened[1][coupled].sum(axis=1))
@@ -423,38 +477,8 @@ class ResidualPyramid(_Dyadic):
         haar = HaarBands(self.levels).sizes(law.shape)
         return jnp.asarray(np.subtract(self.sizes(law.shape), haar), dtype=float)
 
-    def _mode_blocks(self, shape: tuple[int, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Sets of DCT modes that no scale couples to others, and every operator restricted to each.
-
-        Returns:
-            Mode indices (blocks, members), -1 where a block has fewer; and per scale an array
-            (blocks, rows, members), with zero rows where a block has fewer.
-        """
-        from scipy import sparse
-        from scipy.sparse.csgraph import connected_components
-
-        operators, means = [], sparse.identity(shape[0] * shape[1], format="csr")
-        for level in range(self.levels - 1):
-            down, up = zip(*(_mode_maps(n >> level, self.upsampling) for n in shape), strict=True)
-            coarser = sparse.kron(*down, format="csr") @ means
-            operators.append((means - sparse.kron(*up, format="csr") @ coarser).tocsr())
-            means = coarser
-        operators.append(means)
-        pattern = sum(abs(a).T @ abs(a) for a in operators)
-        count, label = connected_components(pattern, directed=False)
-        slot = _rank_within(label)
-        members = np.full((count, slot.max() + 1), -1)
-        members[label, slot] = np.arange(len(label))
-        blocks = []
-        for a in operators:
-            entries = a.tocoo()
-            row_label = np.full(a.shape[0], -1)
-            row_label[entries.row] = label[entries.col]
-            row_slot = _rank_within(row_label)
-            dense = np.zeros((count, row_slot[row_label >= 0].max(initial=0) + 1, members.shape[1]))
-            dense[label[entries.col], row_slot[entries.row], slot[entries.col]] = entries.data
-            blocks.append(dense)
-        return members, blocks
+    def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
+        return [residual for _, residual in _mode_cascade(shape, self.levels, self.upsampling)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         means = self._means(shape)
@@ -603,6 +627,19 @@ def _mode_maps(size: int, kernel: str) -> tuple[Any, Any]:
         sparse.csr_matrix((down, (coarse, fine)), shape=(half, size)),
         sparse.csr_matrix((up[fine, coarse], (fine, coarse)), shape=(size, half)),
     )
+
+
+def _mode_cascade(shape: tuple[int, ...], levels: int, kernel: str) -> list[tuple[Any, Any]]:
+    """Per level, means and what up-sampling the next means leaves of them, on DCT modes; the last residual is whole."""
+    from scipy import sparse
+
+    cascade, means = [], sparse.identity(shape[0] * shape[1], format="csr")
+    for level in range(levels - 1):
+        down, up = zip(*(_mode_maps(n >> level, kernel) for n in shape), strict=True)
+        coarser = sparse.kron(*down, format="csr") @ means
+        cascade.append((means, (means - sparse.kron(*up, format="csr") @ coarser).tocsr()))
+        means = coarser
+    return [*cascade, (means, means)]
 
 
 def _rank_within(label: np.ndarray) -> np.ndarray:
