@@ -5,6 +5,8 @@ Importing this package switches JAX to 64-bit floats: results are float64 everyw
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+
 import jax
 
 jax.config.update("jax_enable_x64", True)
@@ -19,6 +21,7 @@ from lift_theory.controls import (  # noqa: E402
 from lift_theory.gaussian import DecoupledModel, GaussianModel, Model, decoupled  # noqa: E402
 from lift_theory.laws import Covariance, Spectrum  # noqa: E402
 from lift_theory.paths import Path, path_kl, to_orthogonal, to_pyramid  # noqa: E402
+from lift_theory.plotting import plot_surface  # noqa: E402
 from lift_theory.representations import (  # noqa: E402
     AveragePyramid,
     DctBands,
@@ -28,6 +31,12 @@ from lift_theory.representations import (  # noqa: E402
     ResidualPyramid,
     SingleScale,
 )
+from lift_theory.surfaces import error_surface  # noqa: E402
+
+try:
+    __version__ = version("lift-theory")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"
 
 __all__ = [
     "AveragePyramid",
@@ -47,8 +56,10 @@ __all__ = [
     "decoupled",
     "diagonal_path",
     "equal_information_path",
+    "error_surface",
     "lower_bound",
     "path_kl",
+    "plot_surface",
     "staged_path",
     "to_orthogonal",
     "to_pyramid",
