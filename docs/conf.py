@@ -65,6 +65,6 @@ nitpick_ignore_regex = [
     ),
     (
         "py:.*",
-        r"(bool|bytes|dict|float|int|list|object|str|tuple|None|Ellipsis|ValueError|TypeError|ImportError)",
+        r"(ndarray|bool|bytes|dict|float|int|list|object|str|tuple|None|Ellipsis|ValueError|TypeError|ImportError)",
     ),
 ]
