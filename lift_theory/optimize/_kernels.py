@@ -139,3 +139,146 @@ def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.nd
                 best[q] = value
                 argument[q] = p
     return best, argument
+
+
+@compiled
+def cell_step(
+    heights: np.ndarray, slopes: np.ndarray, slack: np.ndarray, cell_index: np.ndarray, nodes: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """Minima over cells of affine functions, `heights[c] + slopes[c] . x[q]`, for every node q not below the cell.
+
+    A cell is below a node when none of its indices exceeds the node's. Where an index is equal, the cell's slack in
+    that coordinate is subtracted.
+
+    Args:
+        heights: (cell rows, cell columns), infinite where a cell is left out.
+        slopes: (cell rows, cell columns, scales), in the last scale non-increasing along the columns.
+        slack: (cell rows, cell columns, scales), non-negative.
+        cell_index: (cell rows, scales - 1), lattice indices of the rows of cells.
+        nodes: (node rows, scales - 1, 2), index and coordinate of the rows of nodes.
+        last: (node columns,) coordinates, ascending.
+    """
+    rows, columns = heights.shape
+    targets = nodes.shape[0]
+    scales = slopes.shape[2]
+    best = np.full((targets, len(last)), np.inf)
+    for turn in numba.prange(targets):
+        q = turn // 2 if turn % 2 == 0 else targets - 1 - turn // 2
+        line_slope = np.empty(columns)
+        line_height = np.empty(columns)
+        touching = np.zeros(scales - 1)
+        for p in range(rows):
+            allowed = True
+            for k in range(scales - 1):
+                if cell_index[p, k] > nodes[q, k, 0]:
+                    allowed = False
+                touching[k] = 1.0 if cell_index[p, k] == nodes[q, k, 0] else 0.0
+            if not allowed:
+                continue
+            head, tail = 0, 0
+            for b in range(len(last)):
+                y = last[b]
+                while tail - head >= 2 and (
+                    line_height[head + 1] + line_slope[head + 1] * y <= line_height[head] + line_slope[head] * y
+                ):
+                    head += 1
+                value = line_height[head] + line_slope[head] * y if tail > head else np.inf
+                if b < columns and heights[p, b] < np.inf:
+                    slope = slopes[p, b, scales - 1]
+                    height = heights[p, b]
+                    for k in range(scales - 1):
+                        height += slopes[p, b, k] * nodes[q, k, 1] - touching[k] * slack[p, b, k]
+                    value = min(value, height + slope * y - slack[p, b, scales - 1])
+                    useful = True
+                    if tail > head and line_slope[tail - 1] <= slope:
+                        if line_height[tail - 1] <= height:
+                            useful = False
+                        else:
+                            tail -= 1
+                    if useful:
+                        while tail - head >= 2:
+                            first_drop = line_slope[tail - 2] - line_slope[tail - 1]
+                            whole_drop = line_slope[tail - 2] - slope
+                            if (height - line_height[tail - 2]) * first_drop > (
+                                line_height[tail - 1] - line_height[tail - 2]
+                            ) * whole_drop:
+                                break
+                            tail -= 1
+                        line_slope[tail] = slope
+                        line_height[tail] = height
+                        tail += 1
+                if value < best[q, b]:
+                    best[q, b] = value
+    return best
+
+
+@compiled
+def weighted_edges(
+    points: np.ndarray,
+    metric: np.ndarray,
+    axes: np.ndarray,
+    shape: np.ndarray,
+    weights: np.ndarray,
+    nodes: np.ndarray,
+    measure: np.ndarray,
+) -> np.ndarray:
+    """Weighted cost of every lattice edge, the metric interpolated multilinearly in log-SNR.
+
+    Args:
+        points: (points, scales) log-SNRs in row-major order.
+        metric: (points, scales, scales).
+        axes: (scales, longest), each row ascending, padded with infinity.
+        shape: (scales,) lengths of the axes.
+        weights: (scales,).
+        nodes: Gauss-Legendre nodes on (-1, 1).
+        measure: their weights.
+    """
+    count, scales = points.shape
+    edges = np.full((count, count), np.inf)
+    for turn in numba.prange(count):
+        p = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+        base = np.empty(scales, dtype=np.int64)
+        share = np.empty(scales)
+        relative = np.empty(scales)
+        for q in range(p, count):
+            reach = 0.0
+            ordered = True
+            for k in range(scales):
+                move = points[q, k] - points[p, k]
+                ordered = ordered and move >= 0
+                reach = max(reach, move)
+            if not ordered:
+                continue
+            total = 0.0
+            if reach > 0:
+                whole = np.expm1(reach)
+                for j in range(len(nodes)):
+                    tau = 0.5 * (nodes[j] + 1.0)
+                    t = np.expm1(reach * tau) / whole
+                    rate = 0.5 * measure[j] * reach * np.exp(reach * tau) / whole * (1.0 - t)
+                    for k in range(scales):
+                        rise = np.expm1(points[q, k] - points[p, k])
+                        relative[k] = rise / (1.0 + t * rise)
+                        value = points[p, k] + np.log1p(t * rise)
+                        index = np.searchsorted(axes[k, : shape[k]], value, side="right") - 1
+                        index = min(max(index, 0), max(shape[k] - 2, 0))
+                        base[k] = index
+                        share[k] = 0.0
+                        if shape[k] > 1:
+                            share[k] = (value - axes[k, index]) / (axes[k, index + 1] - axes[k, index])
+                            share[k] = min(max(share[k], 0.0), 1.0)
+                    for corner in range(1 << scales):
+                        weight = 1.0
+                        flat = 0
+                        for k in range(scales):
+                            bit = (corner >> k) & 1
+                            weight *= share[k] if bit else 1.0 - share[k]
+                            flat = flat * shape[k] + min(base[k] + bit, shape[k] - 1)
+                        if weight > 0.0:
+                            form = 0.0
+                            for k in range(scales):
+                                for m in range(scales):
+                                    form += weights[k] * relative[k] * metric[flat, k, m] * relative[m]
+                            total += rate * weight * form
+            edges[p, q] = total
+    return edges

@@ -29,9 +29,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lift_theory._validation import LOGSNR_LIMIT, real_array, whole_number
-
-CHUNK = 8192
-"""Lattice points evaluated in one call of the model: bounds the memory, and fixes the compiled shape."""
+from lift_theory.optimize.traceable import evaluate_mmse
 
 ROUNDING = 1e-9
 """Relative rise of mmse along the lattice that still counts as rounding of a non-increasing function."""
@@ -90,16 +88,23 @@ def lattice_axes(
     )
 
 
-def lattice_program(model: Any, steps: int, axes: Sequence[Float[np.ndarray, " points"]]) -> LatticeSolution:
+def lattice_program(
+    model: Any,
+    steps: int,
+    axes: Sequence[Float[np.ndarray, " points"]],
+    *,
+    mmse: Float[np.ndarray, "lattice scales"] | None = None,
+) -> LatticeSolution:
     """The least path KL from the first to the last point of a lattice, for 1, 2, ..., `steps` steps.
 
     Exact over all monotone lattice paths; a step may stand still in any coordinate and jump any distance in
-    the others. Mutual information and mmse are read once per lattice point.
+    the others. The model is asked for its mmse once per lattice point.
 
     Args:
         model: anything with `scales`, `mutual_information(logsnr)` and `mmse(logsnr)`.
         steps: largest number of steps.
         axes: ascending log-SNRs in nats, one array per scale.
+        mmse: the model's mmse at `lattice_points(axes)`, where it is known already.
 
     Raises:
         TypeError: if `steps` is not an integer.
@@ -115,8 +120,8 @@ def lattice_program(model: Any, steps: int, axes: Sequence[Float[np.ndarray, " p
     axes = _checked_axes(axes, model.scales)
     shape = tuple(len(axis) for axis in axes)
     logsnr = lattice_points(axes)
-    information = evaluate(model.mutual_information, logsnr)
-    slopes = 0.5 * evaluate(model.mmse, logsnr)
+    information = np.asarray(model.mutual_information(logsnr[[0, -1]]), dtype=float)
+    slopes = 0.5 * (evaluate_mmse(model, logsnr) if mmse is None else mmse)
     snr = np.exp(logsnr)
 
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
@@ -178,15 +183,6 @@ def table_program(
 def lattice_points(axes: Sequence[Float[np.ndarray, " points"]]) -> Float[np.ndarray, "lattice scales"]:
     """All points of a lattice in row-major order."""
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-
-
-def evaluate(function: Callable[[Any], Any], points: Float[np.ndarray, "points scales"]) -> np.ndarray:
-    """A model's function at many points, a bounded number at a time."""
-    if len(points) <= CHUNK:
-        return np.asarray(function(points), dtype=float)
-    padding = np.broadcast_to(points[-1], (-len(points) % CHUNK, points.shape[1]))
-    chunks = np.concatenate([points, padding]).reshape(-1, CHUNK, points.shape[1])
-    return np.concatenate([np.asarray(function(chunk), dtype=float) for chunk in chunks])[: len(points)]
 
 
 def _run(

@@ -1,6 +1,6 @@
 """Small Gaussian models written for these tests alone: dense matrices, no blocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,13 @@ import numpy as np
 jax.config.update("jax_enable_x64", True)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class DenseGaussian:
     """Scales with whitened Gram matrices `S^(1/2) A_k^T A_k S^(1/2)`, stacked as (scales, d, d)."""
 
     grams: jax.Array
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = field(default=(), metadata={"static": True})
 
     @property
     def scales(self) -> tuple[str, ...]:  # noqa: D102
@@ -26,7 +27,7 @@ class DenseGaussian:
 
     def _module(self, logsnr):
         """NumPy for arrays (nothing to compile), JAX for everything that may be traced."""
-        numeric = isinstance(logsnr, np.ndarray)
+        numeric = isinstance(logsnr, np.ndarray) and not isinstance(self.grams, jax.core.Tracer)
         return (np, np.asarray(self.grams)) if numeric else (jnp, jnp.asarray(self.grams))
 
     def _posterior(self, logsnr):

@@ -4,6 +4,7 @@ import itertools
 
 import hypothesis
 import hypothesis.strategies as st
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from standins import averaging_pyramid, independent, random_gaussian
@@ -133,7 +134,7 @@ def test_rising_mmse_falls_back_to_the_plain_program():
             return np.zeros(np.shape(logsnr)[:-1])
 
         def mmse(self, logsnr):
-            return 2.0 + np.sin(3.0 * np.asarray(logsnr))
+            return 2.0 + jnp.sin(3.0 * jnp.asarray(logsnr))
 
     axes = [np.linspace(-1.0, 1.0, 4), np.linspace(0.0, 1.5, 3)]
     points = lattice_points(axes)
