@@ -1,0 +1,200 @@
+"""Figures of the main experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import xarray
+from matplotlib.figure import Figure
+
+import lift_theory as lt
+from experiments.report import Picture, save_figure
+from lift_theory.plotting import PATH_COLOURS
+
+INK = "#1d2730"
+COLOURS = {
+    "single": "#3d3d3d",
+    "pyramid": "#d1495b",
+    "haar": "#00798c",
+    "dct": "#30638e",
+    "nearest": "#7a9e7e",
+    "bilinear": "#8d5a97",
+}
+STYLE = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def draw(
+    folder: Path,
+    spectra: dict[str, lt.Spectrum],
+    models: dict[str, lt.GaussianModel],
+    surfaces: dict[str, xarray.Dataset],
+    rows: list[dict[str, Any]],
+    entries: Sequence[Any],
+    steps: tuple[int, ...],
+) -> dict[str, Picture]:
+    """All figures, written to the folder as SVG and PNG."""
+    most = max(steps)
+    with matplotlib.rc_context(STYLE):
+        return {
+            "answer": _answer(folder, models, surfaces, rows, most),
+            "controls": _controls(folder, rows, entries, most),
+            "steps": _steps(folder, rows, entries, steps),
+            "spectrum": _spectrum(folder, spectra),
+        }
+
+
+def _paths(rows: list[dict[str, Any]], name: str, steps: int, scales: tuple[str, ...]) -> dict[str, lt.Path]:
+    return {
+        row["path"]: lt.Path(row["logsnr"], scales)
+        for row in rows
+        if row["representation"] == name and row["steps"] == steps
+    }
+
+
+def _answer(
+    folder: Path,
+    models: dict[str, lt.GaussianModel],
+    surfaces: dict[str, xarray.Dataset],
+    rows: list[dict[str, Any]],
+    steps: int,
+) -> Picture:
+    """The pyramid's surface beside the orthogonal one, of which it is a part."""
+    figure = Figure(figsize=(11.0, 5.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    pyramid = _paths(rows, "pyramid", steps, models["pyramid"].scales)
+    haar = _paths(rows, "haar", steps, models["haar"].scales)
+    chosen = {
+        "best path": pyramid["best"],
+        "diagonal": pyramid["diagonal"],
+        "coarse first": pyramid["coarse_first"],
+    }
+    lt.plot_surface(surfaces["pyramid"], "step_cost", chosen, ratio=2.0, ax=left)
+    left.set_title("over-complete: image and 2x2 means")
+    images = {"best orthogonal path": haar["best"]}
+    images.update({f"{name}, mapped": lt.to_orthogonal(path) for name, path in chosen.items()})
+    lt.plot_surface(surfaces["haar"], "step_cost", images, ax=right)
+    for line in right.get_lines():
+        name = str(line.get_label())
+        line.set_color(PATH_COLOURS[list(chosen).index(name.split(",")[0])] if "mapped" in name else INK)
+    limits = right.get_xlim()
+    right.fill_between(
+        limits, limits, -99, color="#c9b458", alpha=0.22, linewidth=0, label="out of the pyramid's reach"
+    )
+    right.set_title("orthogonal: Haar bands, and the pyramid inside them")
+    right.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    for axes in (left, right):
+        axes.collections[0].colorbar.set_label("cost of a lock-step move (nats per squared nat)")
+    return save_figure(
+        figure,
+        folder,
+        "answer",
+        "The over-complete surface (left) is the part of the orthogonal one (right) above the shaded triangle: every "
+        f"pyramid path, mapped by g_low = g_fine + g_coarse / 4, costs the same there. {steps} steps on the measured "
+        "spectrum; the best paths hug the edge of the cone, coarse-first paths cost far more.",
+    )
+
+
+def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], steps: int) -> Picture:
+    """How much is spacing, how much is lead, how much is representation."""
+    order = list(dict.fromkeys(row["path"] for row in rows if row["representation"] == "pyramid"))
+    figure = Figure(figsize=(8.6, 4.4), layout="constrained")
+    axes = figure.subplots()
+    height = 0.8 / len(entries)
+    for index, entry in enumerate(entries):
+        values = {
+            row["path"]: row["nats"] / row["floor_nats"]
+            for row in rows
+            if row["representation"] == entry.name and row["steps"] == steps
+        }
+        places = [order.index(path) + (index - (len(entries) - 1) / 2) * height for path in values]
+        axes.barh(
+            places,
+            [100 * v for v in values.values()],
+            height,
+            color=COLOURS[entry.name],
+            label=entry.label,
+            left=0,
+        )
+    axes.axvline(100, color=INK, linewidth=1)
+    axes.set_xscale("log")
+    low = 95
+    axes.set_xlim(low, None)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xticks([100, 150, 200, 300, 500], labels=["100", "150", "200", "300", "500"])
+    axes.xaxis.set_minor_formatter("")
+    axes.set_yticks(range(len(order)), labels=[name.replace("_", " ") for name in order])
+    axes.invert_yaxis()
+    axes.set_xlabel(f"path KL at {steps} steps, percent of the anisotropic floor (log axis)")
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return save_figure(
+        figure,
+        folder,
+        "controls",
+        "Spacing matters most, then order; the choice of representation hardly matters once the path is best for it.",
+    )
+
+
+def _steps(
+    folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], steps: tuple[int, ...]
+) -> Picture:
+    """Best paths against the floor as the number of steps grows."""
+    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for entry in entries:
+        ratio = [
+            100 * row["nats"] / row["floor_nats"] - 100
+            for n in steps
+            for row in rows
+            if (row["representation"], row["path"], row["steps"]) == (entry.name, "best", n)
+        ]
+        dashed = entry.name == "nearest"
+        axes.plot(
+            steps,
+            ratio,
+            marker="o",
+            markersize=4,
+            color=COLOURS[entry.name],
+            label=entry.label,
+            linestyle="--" if dashed else "-",
+            zorder=3 if dashed else 2,
+        )
+    axes.set(xlabel="steps (network calls)", ylabel="best path above the floor (%)", ylim=(0, None))
+    axes.set_xscale("log")
+    axes.set_xticks(steps, labels=[str(n) for n in steps])
+    axes.minorticks_off()
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return save_figure(
+        figure,
+        folder,
+        "steps",
+        "The best path of every representation stays within a constant factor of the floor, which needs one clock per mode.",
+    )
+
+
+def _spectrum(folder: Path, spectra: dict[str, lt.Spectrum]) -> Picture:
+    """Mean variance against frequency, luminance channel."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (part, spectrum), colour in zip(spectra.items(), (INK, "#d1495b"), strict=True):
+        plane = spectrum.variances.reshape(-1, *spectrum.shape[-2:])[0]
+        radius = np.hypot(*np.ogrid[: plane.shape[0], : plane.shape[1]])
+        edges = np.geomspace(0.7, radius.max() * 1.001, 20)
+        bins = np.digitize(radius, edges)
+        used = [b for b in range(1, len(edges)) if np.any(bins == b)]
+        frequency = [radius[bins == b].mean() for b in used]
+        power = [plane[bins == b].mean() for b in used]
+        axes.loglog(frequency, power, marker="o", markersize=3, color=colour, label=part.replace("_", " "))
+    guide = np.array([frequency[0], frequency[-1]])
+    axes.loglog(guide, power[0] * (guide / guide[0]) ** -2.0, color="0.6", linestyle=":", label="slope -2")
+    axes.set(xlabel="DCT frequency (index)", ylabel="variance (squared pixel units)")
+    axes.legend(fontsize=8)
+    return save_figure(
+        figure,
+        folder,
+        "spectrum",
+        "Measured spectra of the first (luminance) channel, averaged over frequency rings.",
+    )

@@ -1,0 +1,125 @@
+"""Self-contained HTML reports: text, tables and figures in one file that opens offline."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+:root { --ink: #1d2730; --soft: #5b6b78; --line: #d8e0e5; --accent: #00798c; --paper: #ffffff; --tint: #f4f7f8; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1.2rem 4rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
+h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; border-top: 1px solid var(--line); padding-top: 1.2rem; }
+p { max-width: 46rem; }
+.lead { color: var(--soft); margin-top: 0; }
+.answer { background: var(--tint); border-left: 4px solid var(--accent); padding: .2rem 1.2rem; margin: 1.2rem 0; }
+figure { margin: 1rem 0; }
+figure svg { width: 100%; height: auto; display: block; }
+figcaption { color: var(--soft); font-size: .92rem; max-width: 46rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0; }
+th, td { padding: .32rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
+td.words, th.words { text-align: left; white-space: normal; min-width: 15rem; }
+code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-radius: 3px; }
+.good { color: #12705a; font-weight: 600; } .bad { color: #b3261e; font-weight: 600; }
+</style>
+</head>
+<body>
+<h1>{{ title }}</h1>
+<p class="lead">{{ lead }}</p>
+<div class="answer">{% for line in answer %}<p>{{ line }}</p>{% endfor %}</div>
+{% for section in sections %}
+<section>
+<h2>{{ section.title }}</h2>
+{% for item in section.items %}
+{% if item.kind == "text" %}<p>{{ item.text }}</p>
+{% elif item.kind == "figure" %}<figure role="img" aria-label="{{ item.caption }}">{{ item.svg | safe }}
+<figcaption>{{ item.caption }}</figcaption></figure>
+{% else %}<div class="scroll"><table><thead><tr>{% for cell in item.header %}<th{{ item.style(loop.index0) }}>{{ cell }}</th>
+{% endfor %}</tr></thead><tbody>{% for row in item.rows %}<tr>{% for cell in row %}<td{{ item.style(loop.index0) }}>
+{%- if cell in ("confirmed", "failed") %}<span class="{{ 'good' if cell == 'confirmed' else 'bad' }}">{{ cell }}</span>
+{%- else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}
+{% endfor %}
+</section>
+{% endfor %}
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of text or numbers already formatted; columns in `words` hold sentences."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: frozenset[int] = frozenset()
+    kind: str = "table"
+
+    def style(self, column: int) -> Any:
+        """HTML class of a column."""
+        import markupsafe
+
+        return markupsafe.Markup(' class="words"' if column in self.words else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure as inline SVG with a caption that states its finding."""
+
+    svg: str
+    caption: str
+    kind: str = "figure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    items: Sequence[Text | Table | Picture]
+
+
+def render(*, title: str, lead: str, answer: Sequence[str], sections: Sequence[Section]) -> str:
+    """The whole page."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(PAGE).render(title=title, lead=lead, answer=answer, sections=sections)
+
+
+def save_figure(figure: Figure, folder: Path, name: str, caption: str) -> Picture:
+    """Write a figure as SVG and PNG, and give it back as an inline picture whose ids clash with no other."""
+    import matplotlib
+
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
+    figure.savefig(folder / f"{name}.png", dpi=150)
+    (folder / f"{name}.svg").write_text(buffer.getvalue(), encoding="utf-8")
+    svg = buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    svg = re.sub(r'\b(id="|href="#|url\(#)', lambda found: f"{found.group(1)}{name}-", svg)
+    return Picture(svg=svg, caption=caption)
