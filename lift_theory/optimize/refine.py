@@ -2,7 +2,7 @@
 
 The problem is: minimise a sum of step costs over the interior points of a path, subject to `l[i] <= l[i + 1]` in every
 scale. Sequential quadratic programming: the exact Hessian is block tridiagonal, hence a band matrix; where it is not
-positive definite, a multiple of a positive diagonal is added. Each quadratic program is solved by a primal-dual
+positive definite, the eigenvalues of each step's part are replaced by their absolute values. Each quadratic program is solved by a primal-dual
 interior-point method on bands, then solved again exactly on the constraints found active, so that scales that stand
 still stand still to the last bit. A backtracking line search between two feasible paths keeps monotonicity and never
 lets the cost rise.
@@ -21,6 +21,9 @@ from lift_theory.optimize.derivatives import PathDerivatives
 
 ARMIJO = 1e-4
 """Share of the predicted decrease that a step must achieve."""
+
+SLOW_RESIDUAL, SLOW_PROGRESS = 1e-7, 1e-8
+"""A path this close to optimal, whose cost falls relatively no faster than this, is taken as it is."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,36 +69,60 @@ def refine(
     logsnr = np.array(logsnr, dtype=float)
     here = derivatives(logsnr)
     costs = [here.cost]
-    multipliers = np.zeros_like(here.before)
-    residual = _kkt_residual(here, logsnr, multipliers)
-    if len(logsnr) == 2:
-        multipliers = np.zeros_like(here.before)
-        return Refinement(logsnr=logsnr, cost=here.cost, multipliers=multipliers, kkt_residual=0.0, costs=(here.cost,))
-    while len(costs) <= max_iterations:
+    multipliers, residual = np.zeros_like(here.before), 0.0
+    while len(logsnr) > 2:
         target, multipliers = _quadratic_program(here, logsnr)
         residual = _kkt_residual(here, logsnr, multipliers)
-        if residual <= tolerance:
+        if residual <= tolerance or len(costs) > max_iterations:
             break
         decrease = float(np.sum(here.gradient * (target - logsnr)))
-        share, moved = 1.0, False
-        while share > 1e-8:
+        for share in 0.5 ** np.arange(24):
             trial = target if share == 1.0 else logsnr + share * (target - logsnr)
             there = derivatives(trial)
             if there.cost <= here.cost + ARMIJO * share * min(decrease, 0.0):
-                moved = there.cost < here.cost or not np.array_equal(trial, logsnr)
                 break
-            share *= 0.5
-        if not moved:
+        if there.cost >= here.cost:
             break
         logsnr, here = trial, there
+        snapped = _snapped(here, logsnr)
+        if snapped is not None:
+            there = derivatives(snapped)
+            if there.cost < here.cost:
+                logsnr, here = snapped, there
         costs.append(here.cost)
-        if decrease > -1e-15 * here.cost and share == 1.0:
-            _, multipliers = _quadratic_program(here, logsnr)
-            residual = _kkt_residual(here, logsnr, multipliers)
+        if residual <= SLOW_RESIDUAL and costs[-2] - costs[-1] <= SLOW_PROGRESS * costs[-1]:
             break
+    if len(logsnr) > 2:
+        _, multipliers = _quadratic_program(here, logsnr)
+        residual = _kkt_residual(here, logsnr, multipliers)
     return Refinement(
         logsnr=logsnr, cost=here.cost, multipliers=multipliers, kkt_residual=residual, costs=tuple(costs)
     )
+
+
+def _snapped(
+    here: PathDerivatives, logsnr: Float[np.ndarray, "points scales"]
+) -> Float[np.ndarray, "points scales"] | None:
+    """The path with coordinates that only matter exponentially little joined to the neighbour they move towards.
+
+    Far below the noise a cost is linear in the SNR, exponential in the log-SNR; Newton's method then creeps by one
+    nat per iteration towards a bound that it will reach in the end.
+    """
+    slope = here.gradient
+    curvature = np.zeros_like(slope)
+    diagonal = np.einsum("sikik->sik", here.hessians)
+    curvature[:-1] += diagonal[:, 0]
+    curvature[1:] += diagonal[:, 1]
+    creeping = (curvature > 0) & (np.abs(slope) > 0.5 * curvature) & (np.abs(slope) < 1e-2 * here.force)
+    creeping[[0, -1]] = False
+    if not creeping.any():
+        return None
+    snapped = logsnr.copy()
+    for i in range(1, len(logsnr) - 1):
+        snapped[i] = np.where(creeping[i] & (slope[i] > 0), snapped[i - 1], snapped[i])
+    for i in range(len(logsnr) - 2, 0, -1):
+        snapped[i] = np.where(creeping[i] & (slope[i] < 0), snapped[i + 1], snapped[i])
+    return snapped
 
 
 def _kkt_residual(
@@ -122,8 +149,7 @@ def _quadratic_program(
         multipliers[1:, k] = -rising
         multipliers[:, k] += max(0.0, rising.max(initial=0.0))
     if moving.any():
-        matrix = _Band.of(here.diagonal[1:-1][:, moving][:, :, moving], here.coupling[1:-1][:, moving][:, :, moving])
-        matrix = _Band(band=matrix.band / force, scales=matrix.scales)
+        matrix = _Band.of(here.hessians[:, :, moving][..., moving] / force)
         gradient, old = here.gradient[1:-1][:, moving] / force, logsnr[:, moving]
         slack, dual = _interior_point(matrix, gradient, np.diff(old, axis=0))
         new, dual = _on_active_set(matrix, gradient, old, slack, dual)
@@ -140,10 +166,22 @@ class _Band:
     scales: int
 
     @staticmethod
-    def of(
-        diagonal: Float[np.ndarray, "points scales scales"], coupling: Float[np.ndarray, "links scales scales"]
-    ) -> _Band:
-        """The block tridiagonal matrix, shifted until it is positive definite."""
+    def of(hessians: Float[np.ndarray, "steps 2 scales 2 scales"]) -> _Band:
+        """The Hessian of the interior points; each step's part made convex where the sum is not."""
+        exact = _Band._assembled(hessians, shift=1e-13)
+        try:
+            scipy.linalg.cholesky_banded(exact.band)
+            return exact
+        except np.linalg.LinAlgError:
+            size = 2 * hessians.shape[2]
+            values, vectors = np.linalg.eigh(hessians.reshape(-1, size, size))
+            convex = (vectors * np.abs(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+            return _Band._assembled(convex.reshape(hessians.shape), shift=1e-9)
+
+    @staticmethod
+    def _assembled(hessians: Float[np.ndarray, "steps 2 scales 2 scales"], shift: float) -> _Band:
+        diagonal = hessians[:-1, 1, :, 1, :] + hessians[1:, 0, :, 0, :]
+        coupling = hessians[1:-1, 0, :, 1, :]
         count, scales = diagonal.shape[:2]
         width = 2 * scales
         band = np.zeros((width, count * scales))
@@ -153,16 +191,8 @@ class _Band:
                     band[width - 1 - (m - k), m::scales] = diagonal[:, k, m]
                 band[width - 1 - (scales + m - k), scales + m :: scales] = coupling[:, k, m]
         size = np.abs(band[-1])
-        size = np.maximum(size, 1e-12 * size.max() if size.max() > 0 else 1.0)
-        shift = 1e-12
-        while True:
-            shifted = band.copy()
-            shifted[-1] += shift * size
-            try:
-                scipy.linalg.cholesky_banded(shifted)
-                return _Band(band=shifted, scales=scales)
-            except np.linalg.LinAlgError:
-                shift = max(10.0 * shift, 1e-4)
+        band[-1] += shift * np.maximum(size, 1e-12 * max(size.max(), 1e-300))
+        return _Band(band=band, scales=scales)
 
     def times(self, x: Float[np.ndarray, "points scales"]) -> Float[np.ndarray, "points scales"]:
         flat = x.ravel()

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from lift_theory._validation import per_scale, whole_number
+from lift_theory.channels import excess
+from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.lattice import LatticeSolution, lattice_axes, lattice_points
 from lift_theory.optimize.objectives import Objective, PathKL
@@ -19,6 +21,10 @@ from lift_theory.paths import Path
 
 SCOUT = {1: 64, 2: 40, 3: 10}
 """Lattice points per scale of the first, evenly spaced lattice."""
+
+
+AGREEMENT = 1e-9
+"""Relative difference of two refined costs below which further starts are not tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +117,9 @@ def optimal_path(
     errors = evaluate_mmse(model, lattice_points(axes))
     fine = search.lattice("fitted lattice", axes, errors)
     candidates = [best, search.refine("fitted lattice, refined", fine.logsnr())]
-    straight = np.linspace(0.0, 1.0, steps + 1)[:, None]
-    candidates.append(search.refine("diagonal, refined", first + straight * (last - first)))
+    if abs(candidates[0].cost - candidates[1].cost) > AGREEMENT * candidates[0].cost:
+        straight = np.linspace(0.0, 1.0, steps + 1)[:, None]
+        candidates.append(search.refine("diagonal, refined", first + straight * (last - first)))
     best = min(candidates, key=lambda found: found.cost)
     method = next(a.method for a in search.history if a.cost == best.cost and a.method.endswith("refined"))
 
@@ -213,10 +220,8 @@ def _with_floor(
 ) -> Float[np.ndarray, " steps"]:
     """The certificate's bounds, raised to the floor of all linear representations where that is higher."""
     bounds = np.array(certificate.bounds)
-    if objective == PathKL():
-        from lift_theory.bounds import lower_bound
-
-        bounds = np.maximum(
-            bounds, [float(lower_bound(model, count, first, last)) for count in range(1, len(bounds) + 1)]
-        )
+    if objective == PathKL() and isinstance(model, GaussianModel):
+        counts = np.arange(1, len(bounds) + 1)
+        rates = np.asarray(model.log_precision_ratios(first, last)).ravel() / counts[:, None]
+        bounds = np.maximum(bounds, 0.5 * counts * np.sum(np.asarray(excess(np.expm1(rates))), axis=1))
     return bounds
