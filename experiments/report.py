@@ -34,7 +34,7 @@ figcaption { color: var(--soft); font-size: .92rem; max-width: 46rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0; }
 th, td { padding: .32rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; white-space: normal; vertical-align: bottom; min-width: 5.5rem; } th:first-child, td:first-child { text-align: left; }
 td.words, th.words { text-align: left; white-space: normal; min-width: 15rem; }
 code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-radius: 3px; }
 .good { color: #12705a; font-weight: 600; } .bad { color: #b3261e; font-weight: 600; }
@@ -51,8 +51,10 @@ code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-
 {% if item.kind == "text" %}<p>{{ item.text }}</p>
 {% elif item.kind == "figure" %}<figure role="img" aria-label="{{ item.caption }}">{{ item.svg | safe }}
 <figcaption>{{ item.caption }}</figcaption></figure>
-{% else %}<div class="scroll"><table><thead><tr>{% for cell in item.header %}<th{{ item.style(loop.index0) }}>{{ cell }}</th>
-{% endfor %}</tr></thead><tbody>{% for row in item.rows %}<tr>{% for cell in row %}<td{{ item.style(loop.index0) }}>
+{% else %}<div class="scroll"><table><thead><tr>
+{% for cell in item.header %}<th{{ item.style(loop.index0) }}>{{ cell }}</th>
+{% endfor %}</tr></thead><tbody>
+{% for row in item.rows %}<tr>{% for cell in row %}<td{{ item.style(loop.index0) }}>
 {%- if cell in ("confirmed", "failed") %}<span class="{{ 'good' if cell == 'confirmed' else 'bad' }}">{{ cell }}</span>
 {%- else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}
 {% endfor %}

@@ -63,6 +63,14 @@ class Workspace:
             temporary.write_text(text, encoding="utf-8")
         return target
 
+    def write_dataset(self, name: str, dataset: xarray.Dataset) -> Path:
+        """A netCDF file of the folder, replaced as a whole."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(target) as temporary:
+            _write_dataset(temporary, dataset)
+        return target
+
     def progress(self) -> Progress:
         """A progress bar with counts, elapsed and remaining time."""
         return Progress(

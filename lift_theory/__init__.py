@@ -5,7 +5,9 @@ Importing this package switches JAX to 64-bit floats: results are float64 everyw
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -38,6 +40,28 @@ try:
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
+if TYPE_CHECKING:
+    from lift_theory.optimize.objectives import PathKL
+    from lift_theory.optimize.search import OptimizedPath, optimal_path
+
+# the optimizer compiles its kernels on import, so it is only loaded when it is asked for
+_LAZY = {
+    "OptimizedPath": "lift_theory.optimize.search",
+    "PathKL": "lift_theory.optimize.objectives",
+    "optimal_path": "lift_theory.optimize.search",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "AveragePyramid",
     "Covariance",
@@ -47,7 +71,9 @@ __all__ = [
     "HaarBands",
     "LinearScales",
     "Model",
+    "OptimizedPath",
     "Path",
+    "PathKL",
     "Representation",
     "ResidualPyramid",
     "SingleScale",
@@ -58,6 +84,7 @@ __all__ = [
     "equal_information_path",
     "error_surface",
     "lower_bound",
+    "optimal_path",
     "path_kl",
     "plot_surface",
     "staged_path",

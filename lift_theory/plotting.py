@@ -73,7 +73,9 @@ def plot_surface(
     floor = max(low, high * 1e-6) if logarithmic else low
     norm = LogNorm(floor, high) if logarithmic else Normalize(low, high if high > low else low + 1.0)
     shades = LinearSegmentedColormap.from_list("paper", ["#ffffff", "#dfe7ea", "#8fa9b5"])
-    mesh = axes.pcolormesh(x, y, np.maximum(values, floor), norm=norm, cmap=shades, shading="gouraud", rasterized=True)
+    mesh = axes.pcolormesh(
+        x, y, np.maximum(values, floor), norm=norm, cmap=shades, shading="gouraud", rasterized=True
+    )
     axes.figure.colorbar(mesh, ax=axes, label=label)
     if high > low:
         locator = LogLocator(subs=(1.0, 3.0)) if logarithmic else MaxNLocator(8)
@@ -82,7 +84,14 @@ def plot_surface(
         axes.clabel(lines, fmt=lambda v: f"{v:.3g}", fontsize=7)
     if ratio is not None:
         lead = 2 * np.log(real_number(ratio, name="ratio", positive=True))
-        axes.plot(x, x + lead, color="0.1", linestyle=":", linewidth=1.4, label=f"equal information (+{lead:.2f} nats)")
+        axes.plot(
+            x,
+            x + lead,
+            color="0.1",
+            linestyle=":",
+            linewidth=1.4,
+            label=f"equal information (+{lead:.2f} nats)",
+        )
     for index, (name, path) in enumerate((paths or {}).items()):
         if not isinstance(path, Path):
             raise TypeError(f"paths must map names to lift_theory.Path; {name!r} is a {type(path).__name__}.")
@@ -90,7 +99,14 @@ def plot_surface(
             raise ValueError(f"path {name!r} has {len(path.scales)} scales; the surface has two.")
         points = path.logsnr[np.isfinite(path.logsnr).all(axis=1)]
         colour = PATH_COLOURS[index % len(PATH_COLOURS)]
-        axes.plot(*points.T, color=colour, marker="o", markersize=3.5, linewidth=1.6, label=f"{name} ({path.steps} steps)")
+        axes.plot(
+            *points.T,
+            color=colour,
+            marker="o",
+            markersize=3.5,
+            linewidth=1.6,
+            label=f"{name} ({path.steps} steps)",
+        )
     axes.set(
         xlabel=f"log-SNR of {names[0]} scale (nats)",
         ylabel=f"log-SNR of {names[1]} scale (nats)",
@@ -109,13 +125,19 @@ def _padded(axis: np.ndarray) -> tuple[float, float]:
     return axis[0] - margin, axis[-1] + margin
 
 
-def _field(surface: Any, quantity: str, scale: str | None, scale_other: str | None) -> tuple[xarray.DataArray, str]:
+def _field(
+    surface: Any, quantity: str, scale: str | None, scale_other: str | None
+) -> tuple[xarray.DataArray, str]:
     import xarray
 
     if not isinstance(surface, xarray.Dataset):
-        raise TypeError(f"surface must be an xarray.Dataset from error_surface; got {type(surface).__name__}.")
+        raise TypeError(
+            f"surface must be an xarray.Dataset from error_surface; got {type(surface).__name__}."
+        )
     if surface.sizes.get("scale") != 2:
-        raise ValueError(f"a picture needs a surface of two scales; this one has {surface.sizes.get('scale', 'none')}.")
+        raise ValueError(
+            f"a picture needs a surface of two scales; this one has {surface.sizes.get('scale', 'none')}."
+        )
     if quantity not in surface.data_vars:
         raise ValueError(f"quantity must be one of {sorted(map(str, surface.data_vars))}; got {quantity!r}.")
     field = surface[quantity]

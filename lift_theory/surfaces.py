@@ -20,7 +20,10 @@ UNITS = {
     "mmse": ("squared error of the posterior mean, summed over coefficients", "squared data unit"),
     "metric": ("information metric in log-SNR coordinates", "nat per squared nat"),
     "coupling": ("posterior coupling of two scales, between 0 and 1", "1"),
-    "step_cost": ("leading cost density of a lock-step move, metric summed over scale_other over 2", "nat per squared nat"),
+    "step_cost": (
+        "leading cost density of a lock-step move, metric summed over scale_other over 2",
+        "nat per squared nat",
+    ),
 }
 """Long name and unit of every variable of a surface."""
 
@@ -30,7 +33,7 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
 
     Dimensions are `logsnr_<scale>` for every scale, finest first, then `scale` and `scale_other`. Variables are
     `mutual_information`, `mmse(scale)`, `metric(scale, scale_other)`, `coupling(scale, scale_other)` and
-    `step_cost(scale)`: a small step `dlam` common to all scales costs `dlam^2` times the sum of `step_cost` over scales.
+    `step_cost(scale)`: a small step `dlam` common to all scales costs `dlam^2` times the sum of `step_cost`.
 
     Args:
         model: `GaussianModel`, or any object with the same methods.
@@ -88,13 +91,19 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
 
 def grid_axes(model: Model, logsnr: Any) -> list[np.ndarray]:
     """One increasing axis of log-SNRs per scale, from one array for all or a sequence of one each."""
-    missing = [name for name in ("mutual_information", "mmse", "metric", "scales") if not hasattr(model, name)]
+    missing = [
+        name for name in ("mutual_information", "mmse", "metric", "scales") if not hasattr(model, name)
+    ]
     if missing:
-        raise TypeError(f"model must have {', '.join(missing)}; {type(model).__name__} does not. Pass a GaussianModel.")
+        raise TypeError(
+            f"model must have {', '.join(missing)}; {type(model).__name__} does not. Pass a GaussianModel."
+        )
     several = isinstance(logsnr, Sequence) and len(logsnr) > 0 and np.ndim(logsnr[0]) == 1
     chosen = list(logsnr) if several else [logsnr] * len(model.scales)
     if len(chosen) != len(model.scales):
-        raise ValueError(f"logsnr must be one array, or one for each of {model.scales}; got {len(chosen)} arrays.")
+        raise ValueError(
+            f"logsnr must be one array, or one for each of {model.scales}; got {len(chosen)} arrays."
+        )
     axes = []
     for name, values in zip(model.scales, chosen, strict=True):
         axis = real_array(values, name=f"logsnr of {name}")

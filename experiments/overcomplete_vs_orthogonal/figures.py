@@ -24,7 +24,7 @@ COLOURS = {
     "nearest": "#7a9e7e",
     "bilinear": "#8d5a97",
 }
-STYLE = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
+STYLE: Any = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw(
@@ -34,6 +34,7 @@ def draw(
     surfaces: dict[str, xarray.Dataset],
     rows: list[dict[str, Any]],
     entries: Sequence[Any],
+    words: dict[str, str],
     steps: tuple[int, ...],
 ) -> dict[str, Picture]:
     """All figures, written to the folder as SVG and PNG."""
@@ -41,7 +42,7 @@ def draw(
     with matplotlib.rc_context(STYLE):
         return {
             "answer": _answer(folder, models, surfaces, rows, most),
-            "controls": _controls(folder, rows, entries, most),
+            "controls": _controls(folder, rows, entries, words, most),
             "steps": _steps(folder, rows, entries, steps),
             "spectrum": _spectrum(folder, spectra),
         }
@@ -85,7 +86,8 @@ def _answer(
         limits, limits, -99, color="#c9b458", alpha=0.22, linewidth=0, label="out of the pyramid's reach"
     )
     right.set_title("orthogonal: Haar bands, and the pyramid inside them")
-    right.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    for axes in (left, right):
+        axes.legend(loc="upper left", bbox_to_anchor=(0.05, 0.88), fontsize=8, framealpha=0.9)
     for axes in (left, right):
         axes.collections[0].colorbar.set_label("cost of a lock-step move (nats per squared nat)")
     return save_figure(
@@ -93,15 +95,18 @@ def _answer(
         folder,
         "answer",
         "The over-complete surface (left) is the part of the orthogonal one (right) above the shaded triangle: every "
-        f"pyramid path, mapped by g_low = g_fine + g_coarse / 4, costs the same there. {steps} steps on the measured "
-        "spectrum; the best paths hug the edge of the cone, coarse-first paths cost far more.",
+        f"pyramid path, mapped by g_low = g_fine + g_coarse / 4, costs the same there. With {steps} steps on the "
+        "measured spectrum the best orthogonal path runs below the diagonal, high band ahead, where no pyramid path "
+        "can go; the best pyramid path keeps to the edge of the cone and raises its coarse channel last.",
     )
 
 
-def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], steps: int) -> Picture:
+def _controls(
+    folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], words: dict[str, str], steps: int
+) -> Picture:
     """How much is spacing, how much is lead, how much is representation."""
     order = list(dict.fromkeys(row["path"] for row in rows if row["representation"] == "pyramid"))
-    figure = Figure(figsize=(8.6, 4.4), layout="constrained")
+    figure = Figure(figsize=(9.4, 4.6), layout="constrained")
     axes = figure.subplots()
     height = 0.8 / len(entries)
     for index, entry in enumerate(entries):
@@ -126,7 +131,7 @@ def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], 
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xticks([100, 150, 200, 300, 500], labels=["100", "150", "200", "300", "500"])
     axes.xaxis.set_minor_formatter("")
-    axes.set_yticks(range(len(order)), labels=[name.replace("_", " ") for name in order])
+    axes.set_yticks(range(len(order)), labels=[words[name] for name in order])
     axes.invert_yaxis()
     axes.set_xlabel(f"path KL at {steps} steps, percent of the anisotropic floor (log axis)")
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
@@ -134,7 +139,8 @@ def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Any], 
         figure,
         folder,
         "controls",
-        "Spacing matters most, then order; the choice of representation hardly matters once the path is best for it.",
+        "In lock-step, with the best spacing, all representations cost the same. Uniform spacing and going scale by "
+        "scale cost most; a free second clock gains much for orthogonal bands and residuals, little for the pyramid.",
     )
 
 
@@ -171,7 +177,8 @@ def _steps(
         figure,
         folder,
         "steps",
-        "The best path of every representation stays within a constant factor of the floor, which needs one clock per mode.",
+        "The distance to the floor shrinks with the number of steps but does not vanish: it is the price of having one "
+        "or two clocks instead of one per mode.",
     )
 
 
