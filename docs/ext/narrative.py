@@ -17,6 +17,19 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+PLANNED = {
+    "anisotropic_floor",
+    "ays_objective_is_the_gap",
+    "bregman_path_kl",
+    "equal_information_lead",
+    "gaussian_information",
+    "mutual_information_hessian",
+    "orthogonal_separability",
+    "overcomplete_equivalence",
+    "single_mode_schedules",
+}
+"""Theorems that the chapters already quote; any other unknown name fails the build."""
+
 
 class Claim(SphinxDirective):
     """Quote a theorem."""
@@ -30,6 +43,12 @@ class Claim(SphinxDirective):
         try:
             module = import_module(f"lift_theory.theorems.{name}")
         except ModuleNotFoundError as error:
+            if name in PLANNED:
+                return [
+                    nodes.paragraph(
+                        "", "", nodes.emphasis(text="(The theorem behind this is in preparation.)")
+                    )
+                ]
             raise self.error(f"no theorem is called {name!r}") from error
         self.env.note_dependency(module.__file__)
         statement = module.theorem.statement
@@ -41,7 +60,9 @@ class Claim(SphinxDirective):
         for claim in statement.claims:
             if not wanted or claim.name in wanted:
                 lines += ["$$", statement.latex(claim.name), "$$", ""]
-        lines += [f"{{doc}}`Statement and checked proof </theorems/generated/{name}>`", ":::"]
+        if "theorem_pages" in self.env.app.extensions:
+            lines += [f"{{doc}}`Statement and checked proof </theorems/generated/{name}>`"]
+        lines += [":::"]
         self.content = StringList(lines, source=module.__file__)
         return self.parse_content_to_nodes()
 
