@@ -22,6 +22,9 @@ from lift_theory.optimize.derivatives import PathDerivatives
 ARMIJO = 1e-4
 """Share of the predicted decrease that a step must achieve."""
 
+BLENDS = (0.0, 1e-3, 1e-2, 0.05, 0.2, 0.5, 1.0)
+"""Shares of the convex model that are tried in turn."""
+
 SLOW_RESIDUAL, SLOW_PROGRESS = 1e-7, 1e-8
 """A path this close to optimal, whose cost falls relatively no faster than this, is taken as it is."""
 
@@ -167,16 +170,21 @@ class _Band:
 
     @staticmethod
     def of(hessians: Float[np.ndarray, "steps 2 scales 2 scales"]) -> _Band:
-        """The Hessian of the interior points; each step's part made convex where the sum is not."""
-        exact = _Band._assembled(hessians, shift=1e-13)
-        try:
-            scipy.linalg.cholesky_banded(exact.band)
-            return exact
-        except np.linalg.LinAlgError:
-            size = 2 * hessians.shape[2]
-            values, vectors = np.linalg.eigh(hessians.reshape(-1, size, size))
-            convex = (vectors * np.abs(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-            return _Band._assembled(convex.reshape(hessians.shape), shift=1e-9)
+        """The Hessian of the interior points, made positive definite by as little as possible.
+
+        Blended with the same sum in which the eigenvalues of each step's part are replaced by their absolute values.
+        """
+        size = 2 * hessians.shape[2]
+        values, vectors = np.linalg.eigh(hessians.reshape(-1, size, size))
+        convex = ((vectors * np.abs(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)).reshape(hessians.shape)
+        for share in BLENDS:
+            matrix = _Band._assembled((1.0 - share) * hessians + share * convex, shift=1e-9 if share else 1e-13)
+            try:
+                scipy.linalg.cholesky_banded(matrix.band)
+            except np.linalg.LinAlgError:
+                continue
+            break
+        return matrix
 
     @staticmethod
     def _assembled(hessians: Float[np.ndarray, "steps 2 scales 2 scales"], shift: float) -> _Band:
