@@ -124,4 +124,16 @@ def save_figure(figure: Figure, folder: Path, name: str, caption: str) -> Pictur
     (folder / f"{name}.svg").write_text(buffer.getvalue(), encoding="utf-8")
     svg = buffer.getvalue()[buffer.getvalue().index("<svg") :]
     svg = re.sub(r'\b(id="|href="#|url\(#)', lambda found: f"{found.group(1)}{name}-", svg)
-    return Picture(svg=svg, caption=caption)
+    return Picture(svg=_with_unique_ids(svg), caption=caption)
+
+
+def _with_unique_ids(svg: str) -> str:
+    """Equal images, such as two colour bars, are given the same id; nothing refers to it, so it can be counted up."""
+    seen: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        seen[found.group(1)] = seen.get(found.group(1), 0) + 1
+        again = seen[found.group(1)]
+        return found.group(0) if again == 1 else f'id="{found.group(1)}-{again}"'
+
+    return re.sub(r'\bid="([^"]+)"', numbered, svg)

@@ -47,10 +47,10 @@ def diagonal_path(model: Model, steps: int, start: Any, stop: Any, spacing: str 
     spacing = one_of(spacing, SPACINGS, name="spacing")
 
     def line(u: np.ndarray) -> np.ndarray:
-        return begin + u[:, None] * (end - begin)
+        return _between(begin, end, u)
 
     if spacing == "optimal":
-        return _spaced(model, line, steps)
+        return _spaced(model, line, steps, begin, end)
     u = np.linspace(0.0, 1.0, steps + 1)[:, None]
     if spacing == "logsnr":
         points = line(u[:, 0])
@@ -89,7 +89,12 @@ def equal_information_path(
     """
     levels = np.arange(1, len(model.scales))
     return constant_lead_path(
-        model, steps, start, stop, 2 * np.log(real_number(ratio, name="ratio", positive=True)) * levels, spacing
+        model,
+        steps,
+        start,
+        stop,
+        2 * np.log(real_number(ratio, name="ratio", positive=True)) * levels,
+        spacing,
     )
 
 
@@ -122,12 +127,17 @@ def constant_lead_path(
         return np.clip((first + u * (last - first))[:, None] + leads, begin, end)
 
     if one_of(spacing, ("optimal", "logsnr"), name="spacing") == "optimal":
-        return _spaced(model, curve, steps)
+        return _spaced(model, curve, steps, begin, end)
     return _pinned(curve(np.linspace(0.0, 1.0, steps + 1)), begin, end, model)
 
 
 def staged_path(
-    model: Model, steps: int, start: Any, stop: Any, order: Sequence[str] | None = None, spacing: str = "optimal"
+    model: Model,
+    steps: int,
+    start: Any,
+    stop: Any,
+    order: Sequence[str] | None = None,
+    spacing: str = "optimal",
 ) -> Path:
     """One scale after the other, L-shaped for two: each step moves a single scale.
 
@@ -182,7 +192,9 @@ def _ends(model: Model, steps: Any, start: Any, stop: Any) -> tuple[int, np.ndar
     begin = per_scale(start, scales=model.scales, name="start")
     end = per_scale(stop, scales=model.scales, name="stop")
     if np.any(end < begin):
-        raise ValueError(f"stop must not lie below start: log-SNR grows from noise to data; got {begin} to {end}.")
+        raise ValueError(
+            f"stop must not lie below start: log-SNR grows from noise to data; got {begin} to {end}."
+        )
     return count, begin, end
 
 
@@ -198,11 +210,10 @@ def _prior_variance(model: Model) -> float:
     return float(np.asarray(model.mmse(np.full(len(model.scales), -100.0)))[0] / model.sizes[0])
 
 
-def _spaced(model: Model, curve: Curve, steps: int) -> Path:
+def _spaced(model: Model, curve: Curve, steps: int, begin: np.ndarray, end: np.ndarray) -> Path:
     candidates = np.linspace(0.0, 1.0, _COARSE)
     u = _shortest(model, curve, [candidates[:1], *[candidates] * (steps - 1), candidates[-1:]])
-    points = curve(_polished(model, curve, u))
-    return _pinned(points, curve(np.zeros(1))[0], curve(np.ones(1))[0], model)
+    return _pinned(curve(_polished(model, curve, u)), begin, end, model)
 
 
 def _best_split(model: Model, corners: list[np.ndarray], steps: int) -> np.ndarray:
@@ -233,7 +244,12 @@ def _best_split(model: Model, corners: list[np.ndarray], steps: int) -> np.ndarr
 
 
 def _line(first: np.ndarray, second: np.ndarray) -> Curve:
-    return lambda u: first + u[:, None] * (second - first)
+    return lambda u: _between(first, second, u)
+
+
+def _between(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Points on the line, both ends without rounding."""
+    return (1.0 - u[:, None]) * first + u[:, None] * second
 
 
 _COARSE = 257
@@ -271,7 +287,9 @@ def _costs_of_counts(
     """Best cost along a curve for every number of steps up to `most`, information included."""
     _, g, slope = _table(model, curve, candidates)
     information = np.asarray(model.mutual_information(curve(candidates)))
-    edges = 0.5 * (slope @ g.T - np.sum(slope * g, axis=1)[:, None]) - (information[None] - information[:, None])
+    edges = 0.5 * (slope @ g.T - np.sum(slope * g, axis=1)[:, None]) - (
+        information[None] - information[:, None]
+    )
     edges = np.where(candidates[None, :] >= candidates[:, None], np.maximum(edges, 0.0), np.inf)
     value, back = edges[0], [np.zeros(len(candidates), dtype=int)]
     result = {1: (float(value[-1]), candidates[[0, -1]])}
