@@ -143,7 +143,12 @@ def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.nd
 
 @compiled
 def cell_step(
-    heights: np.ndarray, slopes: np.ndarray, slack: np.ndarray, cell_index: np.ndarray, nodes: np.ndarray, last: np.ndarray
+    heights: np.ndarray,
+    slopes: np.ndarray,
+    slack: np.ndarray,
+    cell_index: np.ndarray,
+    nodes: np.ndarray,
+    last: np.ndarray,
 ) -> np.ndarray:
     """Minima over cells of affine functions, `heights[c] + slopes[c] . x[q]`, for every node q not below the cell.
 
@@ -179,7 +184,8 @@ def cell_step(
             for b in range(len(last)):
                 y = last[b]
                 while tail - head >= 2 and (
-                    line_height[head + 1] + line_slope[head + 1] * y <= line_height[head] + line_slope[head] * y
+                    line_height[head + 1] + line_slope[head + 1] * y
+                    <= line_height[head] + line_slope[head] * y
                 ):
                     head += 1
                 value = line_height[head] + line_slope[head] * y if tail > head else np.inf

@@ -120,10 +120,20 @@ def cell_certificate(
         families.append((window, lowered, slack, base))
 
     rows = int(np.prod(cells[:-1]))
-    cell_index = np.stack(np.unravel_index(np.arange(rows), cells[:-1]), -1).reshape(rows, scales - 1) if scales > 1 else np.zeros((1, 0), int)
+    cell_index = (
+        np.stack(np.unravel_index(np.arange(rows), cells[:-1]), -1).reshape(rows, scales - 1)
+        if scales > 1
+        else np.zeros((1, 0), int)
+    )
     node_rows = int(np.prod(shape[:-1]))
-    node_index = np.stack(np.unravel_index(np.arange(node_rows), shape[:-1]), -1) if scales > 1 else np.zeros((1, 0), int)
-    node_table = np.stack([node_index.astype(float), nodes.reshape(node_rows, shape[-1], scales)[:, 0, :-1]], axis=-1)
+    node_index = (
+        np.stack(np.unravel_index(np.arange(node_rows), shape[:-1]), -1)
+        if scales > 1
+        else np.zeros((1, 0), int)
+    )
+    node_table = np.stack(
+        [node_index.astype(float), nodes.reshape(node_rows, shape[-1], scales)[:, 0, :-1]], axis=-1
+    )
 
     start, stop = nodes[(0,) * scales], nodes[(-1,) * scales]
     bound = (nodes - start) @ at_nodes[(0,) * scales]

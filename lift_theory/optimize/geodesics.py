@@ -93,7 +93,9 @@ def geodesic_curve(
     scout = kl.lattice(model, 24, lattice_axes(first, last, SCOUT.get(len(first), 6)))
     rough = refine(kl.derivatives(model), scout.logsnr())
     if len(first) <= 2:
-        rough = refine(kl.derivatives(model), kl.lattice(model, 24, fitted_axes(model, rough.logsnr, 96)).logsnr())
+        rough = refine(
+            kl.derivatives(model), kl.lattice(model, 24, fitted_axes(model, rough.logsnr, 96)).logsnr()
+        )
     begin = np.linspace(0.0, 1.0, points + 1)
     knots = np.linspace(0.0, 1.0, 25)
     dense = np.stack([np.interp(begin, knots, rough.logsnr[:, k]) for k in range(len(first))], axis=1)
@@ -143,7 +145,9 @@ def _curvature(model: Any, points: Float[Array, "points 2"]) -> Float[Array, " p
 
 
 def _monotone(
-    where: Float[np.ndarray, " targets"], arc: Float[np.ndarray, " points"], values: Float[np.ndarray, " points"]
+    where: Float[np.ndarray, " targets"],
+    arc: Float[np.ndarray, " points"],
+    values: Float[np.ndarray, " points"],
 ) -> Float[np.ndarray, " targets"]:
     """Monotone cubic interpolation over the distinct arc lengths."""
     from scipy.interpolate import PchipInterpolator

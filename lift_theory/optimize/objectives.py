@@ -31,19 +31,29 @@ Derivatives = Callable[[Float[np.ndarray, "points scales"]], PathDerivatives]
 class Objective(Protocol):
     """A cost that is a sum over the steps of a path."""
 
-    def step_costs(self, model: Any, logsnr: Float[np.ndarray, "points scales"]) -> Float[np.ndarray, " steps"]:
+    def step_costs(
+        self, model: Any, logsnr: Float[np.ndarray, "points scales"]
+    ) -> Float[np.ndarray, " steps"]:
         """Cost of each step."""
 
     def derivatives(self, model: Any) -> Derivatives:
         """The function that differentiates the cost of a path."""
 
     def lattice(
-        self, model: Any, steps: int, axes: Sequence[Float[np.ndarray, " points"]], mmse: np.ndarray | None = None
+        self,
+        model: Any,
+        steps: int,
+        axes: Sequence[Float[np.ndarray, " points"]],
+        mmse: np.ndarray | None = None,
     ) -> LatticeSolution:
         """The best lattice paths with up to `steps` steps."""
 
     def certificate(
-        self, model: Any, steps: int, axes: Sequence[Float[np.ndarray, " points"]], mmse: np.ndarray | None = None
+        self,
+        model: Any,
+        steps: int,
+        axes: Sequence[Float[np.ndarray, " points"]],
+        mmse: np.ndarray | None = None,
     ) -> Certificate | None:
         """Lower bounds for all paths between the ends of the lattice, or None where no proof is known."""
 
@@ -89,7 +99,9 @@ class PathKL:
         equal = bool(np.all(weights == 1.0))
         object.__setattr__(self, "weights", None if equal else tuple(float(w) for w in weights))
 
-    def step_costs(self, model: Any, logsnr: Float[np.ndarray, "points scales"]) -> Float[np.ndarray, " steps"]:
+    def step_costs(
+        self, model: Any, logsnr: Float[np.ndarray, "points scales"]
+    ) -> Float[np.ndarray, " steps"]:
         """Cost of each step, nats."""
         logsnr = np.asarray(logsnr, dtype=float)
         if self.weights is None:
@@ -100,10 +112,16 @@ class PathKL:
         """Exact first and second derivatives of the cost of a path."""
         if self.weights is None:
             return partial(path_derivatives, bregman_steps, traceable(model))
-        return partial(path_derivatives, partial(automatic_steps, _weighted_step(self._checked(model))), traceable(model))
+        return partial(
+            path_derivatives, partial(automatic_steps, _weighted_step(self._checked(model))), traceable(model)
+        )
 
     def lattice(
-        self, model: Any, steps: int, axes: Sequence[Float[np.ndarray, " points"]], mmse: np.ndarray | None = None
+        self,
+        model: Any,
+        steps: int,
+        axes: Sequence[Float[np.ndarray, " points"]],
+        mmse: np.ndarray | None = None,
     ) -> LatticeSolution:
         """The best lattice paths; exact in total, from an interpolated metric when weighted."""
         if self.weights is None:
@@ -111,7 +129,11 @@ class PathKL:
         return _weighted_lattice(model, steps, axes, self._checked(model))
 
     def certificate(
-        self, model: Any, steps: int, axes: Sequence[Float[np.ndarray, " points"]], mmse: np.ndarray | None = None
+        self,
+        model: Any,
+        steps: int,
+        axes: Sequence[Float[np.ndarray, " points"]],
+        mmse: np.ndarray | None = None,
     ) -> Certificate | None:
         """Lower bounds for Gaussian data; with weights, those of the least weight times the total."""
         if not isinstance(model, _ClosedForm):
@@ -125,7 +147,9 @@ class PathKL:
     def _checked(self, model: Any) -> tuple[float, ...]:
         weights = self.weights or ()
         if len(weights) != len(model.scales):
-            raise ValueError(f"weights must hold one number for each of the scales {model.scales}; got {weights}.")
+            raise ValueError(
+                f"weights must hold one number for each of the scales {model.scales}; got {weights}."
+            )
         return weights
 
 

@@ -1,11 +1,11 @@
 """From a good path to a local optimum over all log-SNRs, with multipliers that prove it.
 
 The problem is: minimise a sum of step costs over the interior points of a path, subject to `l[i] <= l[i + 1]` in every
-scale. Sequential quadratic programming: the exact Hessian is block tridiagonal, hence a band matrix; where it is not
-positive definite, the eigenvalues of each step's part are replaced by their absolute values. Each quadratic program is solved by a primal-dual
-interior-point method on bands, then solved again exactly on the constraints found active, so that scales that stand
-still stand still to the last bit. A backtracking line search between two feasible paths keeps monotonicity and never
-lets the cost rise.
+The problem is: minimise a sum of step costs over the interior points of a path, subject to `l[i] <= l[i + 1]` in
+every scale. The solver is sequential quadratic programming. The exact Hessian is block tridiagonal, hence a band matrix; where
+primal-dual interior-point method on bands, then solved again exactly on the constraints found active, so that scales
+that stand still stand still to the last bit. A backtracking line search between two feasible paths keeps monotonicity
+and never lets the cost rise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Refinement:
     Attributes:
         logsnr: the path.
         cost: its cost, never above that of the path refinement began with.
-        multipliers: one per step and scale, non-negative: how fast the cost would fall if that coordinate could go back.
+        multipliers: one per step and scale, non-negative: the rate at which the cost would fall if that
+            coordinate could go back.
         kkt_residual: largest of the stationarity error and of the complementarity products, relative to the largest
             derivative of a single step's cost.
         costs: cost after each iteration, beginning with that of the first path.
@@ -129,7 +130,9 @@ def _snapped(
 
 
 def _kkt_residual(
-    here: PathDerivatives, logsnr: Float[np.ndarray, "points scales"], multipliers: Float[np.ndarray, "steps scales"]
+    here: PathDerivatives,
+    logsnr: Float[np.ndarray, "points scales"],
+    multipliers: Float[np.ndarray, "steps scales"],
 ) -> float:
     """Stationarity of the Lagrangian and complementarity, in units of the largest force of one step."""
     force = here.force
@@ -178,7 +181,9 @@ class _Band:
         values, vectors = np.linalg.eigh(hessians.reshape(-1, size, size))
         convex = ((vectors * np.abs(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)).reshape(hessians.shape)
         for share in BLENDS:
-            matrix = _Band._assembled((1.0 - share) * hessians + share * convex, shift=1e-9 if share else 1e-13)
+            matrix = _Band._assembled(
+                (1.0 - share) * hessians + share * convex, shift=1e-9 if share else 1e-13
+            )
             try:
                 scipy.linalg.cholesky_banded(matrix.band)
             except np.linalg.LinAlgError:
@@ -221,7 +226,9 @@ class _Band:
         if band.shape[1] > self.scales:
             band[-1 - self.scales, self.scales :] -= weights[1:-1].ravel()
         factor = scipy.linalg.cholesky_banded(band)
-        return lambda right: scipy.linalg.cho_solve_banded((factor, False), right.ravel()).reshape(right.shape)
+        return lambda right: scipy.linalg.cho_solve_banded((factor, False), right.ravel()).reshape(
+            right.shape
+        )
 
     def dense(self) -> Float[np.ndarray, "unknowns unknowns"]:
         width, size = self.band.shape
@@ -331,7 +338,7 @@ def _tied(
     logsnr: Float[np.ndarray, "points scales"],
     active: np.ndarray,
 ) -> Float[np.ndarray, "points scales"] | None:
-    """Minimiser of the quadratic model when points joined by active steps coincide; those joined to an end stay there."""
+    """Minimiser of the quadratic model when points joined by active steps coincide, at an end if joined to it."""
     count, scales = gradient.shape
     target = logsnr.copy()
     unknown = np.full((count, scales), -1)

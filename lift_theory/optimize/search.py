@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -124,7 +125,9 @@ def optimal_path(
     method = next(a.method for a in search.history if a.cost == best.cost and a.method.endswith("refined"))
 
     certificate = objective.certificate(model, steps, axes, errors)
-    bounds = np.zeros(steps) if certificate is None else _with_floor(objective, model, certificate, first, last)
+    bounds = (
+        np.zeros(steps) if certificate is None else _with_floor(objective, model, certificate, first, last)
+    )
     return OptimizedPath(
         path=Path(best.logsnr, tuple(model.scales)),
         cost=best.cost,
@@ -204,14 +207,18 @@ class _Search:
         began = time.perf_counter()
         solution = self.objective.lattice(self.model, self.steps, axes, errors)
         seconds = time.perf_counter() - began
-        self.history.append(Attempt(method=method, cost=float(solution.costs[-1]), iterations=0, seconds=seconds))
+        self.history.append(
+            Attempt(method=method, cost=float(solution.costs[-1]), iterations=0, seconds=seconds)
+        )
         return solution
 
     def refine(self, method: str, logsnr: Float[np.ndarray, "points scales"]) -> Refinement:
         began = time.perf_counter()
         found = refine(self.objective.derivatives(self.model), logsnr)
         seconds = time.perf_counter() - began
-        self.history.append(Attempt(method=method, cost=found.cost, iterations=found.iterations, seconds=seconds))
+        self.history.append(
+            Attempt(method=method, cost=found.cost, iterations=found.iterations, seconds=seconds)
+        )
         return found
 
 
@@ -222,6 +229,7 @@ def _with_floor(
     bounds = np.array(certificate.bounds)
     if objective == PathKL() and isinstance(model, GaussianModel):
         counts = np.arange(1, len(bounds) + 1)
-        rates = np.asarray(model.log_precision_ratios(first, last)).ravel() / counts[:, None]
-        bounds = np.maximum(bounds, 0.5 * counts * np.sum(np.asarray(excess(np.expm1(rates))), axis=1))
+        ratios = model.log_precision_ratios(jnp.asarray(first), jnp.asarray(last)).ravel()
+        floors = [0.5 * count * float(jnp.sum(excess(jnp.expm1(ratios / count)))) for count in counts]
+        bounds = np.maximum(bounds, floors)
     return bounds
