@@ -109,7 +109,7 @@ def published_axes(scales: int = 2, points: int = 30) -> tuple[Float[np.ndarray,
 
     Examples:
         >>> [round(float(v), 2) for v in published_axes()[0][[0, -1]]]
-        [-5.75, 9.21]
+        [-5.74, 9.21]
     """
     points = whole_number(points, name="points", least=2)
     count = 1000

@@ -1,11 +1,11 @@
 """From a good path to a local optimum over all log-SNRs, with multipliers that prove it.
 
-The problem is: minimise a sum of step costs over the interior points of a path, subject to `l[i] <= l[i + 1]` in every
 The problem is: minimise a sum of step costs over the interior points of a path, subject to `l[i] <= l[i + 1]` in
-every scale. The solver is sequential quadratic programming. The exact Hessian is block tridiagonal, hence a band matrix; where
-primal-dual interior-point method on bands, then solved again exactly on the constraints found active, so that scales
-that stand still stand still to the last bit. A backtracking line search between two feasible paths keeps monotonicity
-and never lets the cost rise.
+every scale. The solver is sequential quadratic programming. The exact Hessian is block tridiagonal, hence a band
+matrix; where it is not positive definite, it is blended with a convex one, no more than needed. Each quadratic
+program is solved by a primal-dual interior-point method on bands, then solved again exactly on the constraints found
+active, so that scales that stand still stand still to the last bit. A backtracking line search between two feasible
+paths keeps monotonicity and never lets the cost rise.
 """
 
 from __future__ import annotations
