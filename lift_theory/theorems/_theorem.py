@@ -22,6 +22,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy
+from sympy.printing.latex import LatexPrinter
 
 DIGITS = 50  # decimals to which a numerical identity has to hold
 
@@ -105,14 +106,16 @@ class Statement:
                 entries.update({symbol[i]: sympy.sympify(entry) for i, entry in enumerate(value)})
             else:
                 scalars[symbol] = sympy.sympify(value)
-        unrolled = self[claim].right.subs({k: v for k, v in scalars.items() if k.is_integer}).doit()
-        return unrolled.subs({**scalars, **entries}, simultaneous=True).doit()
+        sized = self[claim].right.subs({k: v for k, v in scalars.items() if k.is_integer})
+        unrolled = sized.replace(lambda e: isinstance(e, sympy.Sum), _unroll)
+        return unrolled.subs({**scalars, **entries}, simultaneous=True)
 
     def latex(self, claim: str) -> str:
         """Typeset `claim` as an equation or inequality."""
         tex = {getattr(v.symbol, "label", v.symbol): v.tex for v in self.variables if v.tex}
         relation = {"=": "=", "<=": r"\le", ">=": r"\ge"}[self[claim].relation]
-        sides = [sympy.latex(side, symbol_names=tex) for side in (self[claim].left, self[claim].right)]
+        printer = _Latex({"symbol_names": tex})
+        sides = [printer.doprint(side) for side in (self[claim].left, self[claim].right)]
         return f" {relation} ".join(sides)
 
     def mutants(self) -> Iterator[tuple[str, Statement]]:
@@ -175,7 +178,13 @@ class Symbolic:
         difference = sympy.sympify(self.left) - sympy.sympify(self.right)
         entries = list(difference) if isinstance(difference, sympy.MatrixBase) else [difference]
         signs = not self.sign or getattr(sympy.sympify(self.right), f"is_{self.sign}") is True
-        return signs and all(sympy.expand(e) == 0 or self.by(e) == 0 for e in entries)
+        if not signs or any(_plainly_nonzero(e) for e in entries):
+            return False
+        return all(sympy.expand(e) == 0 or self.by(e) == 0 for e in entries)
+
+    def same(self, other: Step) -> bool:
+        """Whether `other` asks for the same identity."""
+        return isinstance(other, Symbolic) and self.left == other.left and self.right == other.right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,8 +297,9 @@ class Theorem:
 
     def refutes(self, mutant: Statement) -> bool:
         """Whether some step of the proof fails when it is applied to `mutant`."""
-        unchanged = [s for s in self.steps if isinstance(s, Symbolic)]
-        return any(s not in unchanged and not s.holds() for s in self.proof(mutant))
+        known = [s for s in self.steps if isinstance(s, Symbolic)]
+        changed = [s for s in self.proof(mutant) if not any(k.same(s) for k in known)]
+        return any(not step.holds() for step in sorted(changed, key=lambda s: s.kind == Digits.kind))
 
 
 def catalogue() -> tuple[Theorem, ...]:
@@ -316,6 +326,37 @@ def _run(theorem: Theorem) -> Report:
 @functools.lru_cache(maxsize=4096)
 def _compiled(expr: sympy.Expr, arguments: Sequence[Any], module: str) -> Callable[..., Any]:
     return sympy.lambdify(arguments, expr, module)
+
+
+def _unroll(total: sympy.Sum) -> sympy.Expr:
+    """Write a sum over integers term by term; leave one of symbolic length alone."""
+    index, first, last = total.limits[0]
+    if not (first.is_Integer and last.is_Integer):
+        return total
+    return sympy.Add(*(total.function.subs(index, i) for i in range(int(first), int(last) + 1)))
+
+
+def _plainly_nonzero(expr: sympy.Expr) -> bool:
+    """Whether a difference is far from zero at one point: spares the simplification of what is wrong."""
+    if (
+        expr.has(sympy.core.function.AppliedUndef, sympy.Derivative, sympy.Integral)
+        or not expr.is_commutative
+    ):
+        return False
+    integers = [s for s in expr.free_symbols if isinstance(s, sympy.Symbol) and s.is_integer]
+    expr = expr.subs({s: 2 + i for i, s in enumerate(sorted(integers, key=str))})
+    expr = expr.replace(lambda e: isinstance(e, sympy.Sum), _unroll)
+    unknown = sorted(expr.atoms(sympy.Symbol, sympy.Indexed), key=str)
+    value = expr.subs({s: sympy.Rational(7 + 4 * i, 11 + i) for i, s in enumerate(unknown)}).evalf(30)
+    return bool(value.is_number and abs(value) > sympy.Float("1e-10"))
+
+
+class _Latex(LatexPrinter):
+    """Print sums with their negative terms last."""
+
+    def _as_ordered_terms(self, expr: sympy.Expr, order: str | None = None) -> list[sympy.Expr]:
+        terms = super()._as_ordered_terms(expr, order=order)
+        return sorted(terms, key=lambda term: bool(term.could_extract_minus_sign()))
 
 
 def _mutations(expr: sympy.Expr) -> Iterator[tuple[str, sympy.Expr]]:
