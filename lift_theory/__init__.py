@@ -41,21 +41,38 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
-    from lift_theory.optimize.objectives import PathKL
-    from lift_theory.optimize.search import OptimizedPath, optimal_path
+    from lift_theory.optimize import (
+        ComputePath,
+        GeodesicCurve,
+        OptimizedPath,
+        PathKL,
+        PublishedCost,
+        break_even_price,
+        compute_aware_path,
+        gaussian_curvature,
+        geodesic_curve,
+        optimal_path,
+    )
 
-# the optimizer compiles its kernels on import, so it is only loaded when it is asked for
-_LAZY = {
-    "OptimizedPath": "lift_theory.optimize.search",
-    "PathKL": "lift_theory.optimize.objectives",
-    "optimal_path": "lift_theory.optimize.search",
-}
+_OPTIMIZER = (
+    "ComputePath",
+    "GeodesicCurve",
+    "OptimizedPath",
+    "PathKL",
+    "PublishedCost",
+    "break_even_price",
+    "compute_aware_path",
+    "gaussian_curvature",
+    "geodesic_curve",
+    "optimal_path",
+)
+"""Names that load the optimizer, whose kernels are compiled, only when asked for."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _OPTIMIZER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    return getattr(import_module("lift_theory.optimize"), name)
 
 
 def __dir__() -> list[str]:
@@ -64,25 +81,32 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "AveragePyramid",
+    "ComputePath",
     "Covariance",
     "DctBands",
     "DecoupledModel",
     "GaussianModel",
+    "GeodesicCurve",
     "HaarBands",
     "LinearScales",
     "Model",
     "OptimizedPath",
     "Path",
     "PathKL",
+    "PublishedCost",
     "Representation",
     "ResidualPyramid",
     "SingleScale",
     "Spectrum",
+    "break_even_price",
+    "compute_aware_path",
     "constant_lead_path",
     "decoupled",
     "diagonal_path",
     "equal_information_path",
     "error_surface",
+    "gaussian_curvature",
+    "geodesic_curve",
     "lower_bound",
     "optimal_path",
     "path_kl",

@@ -43,14 +43,18 @@ class Preset:
     size: int
     channels: int
     steps: tuple[int, ...]
+    headline: int
+    """The step count of the answer and its pictures; one of `steps`."""
     grid: int
     points: int
 
 
 PRESETS = {
-    "quick": Preset(size=32, channels=1, steps=(5, 10, 20), grid=65, points=64),
-    "standard": Preset(size=64, channels=3, steps=(5, 10, 18, 20, 40), grid=97, points=96),
-    "full": Preset(size=128, channels=3, steps=(4, 5, 7, 10, 14, 18, 20, 28, 40), grid=129, points=160),
+    "quick": Preset(size=32, channels=1, steps=(5, 10, 20), headline=20, grid=65, points=64),
+    "standard": Preset(size=64, channels=3, steps=(5, 10, 18, 20, 40), headline=20, grid=97, points=96),
+    "full": Preset(
+        size=128, channels=3, steps=(4, 5, 7, 10, 14, 18, 20, 28, 40), headline=20, grid=129, points=160
+    ),
 }
 
 
@@ -90,7 +94,6 @@ def main(options: Options, console: Console | None = None) -> Path:
         {c.name: lt.GaussianModel(spectra[part], c.representation) for c in entries}
         for part in ("train", "held_out")
     )
-    most = max(preset.steps)
     inputs = {"variances": spectra["train"].variances, "ends": [START, STOP], "version": lt.__version__}
 
     surfaces, rows, held_out = {}, [], []
@@ -118,7 +121,7 @@ def main(options: Options, console: Console | None = None) -> Path:
                 progress.advance(task)
         task = progress.add_task("held-out photographs", total=len(entries))
         for c in entries:
-            best = find(rows, c.name, "best", most)
+            best = find(rows, c.name, "best", preset.headline)
             key = {"held_out": spectra["held_out"].variances, "contender": repr(c), "points": preset.points}
             key |= {"version": lt.__version__, "path": best["logsnr"]}
             held_out.append(
@@ -130,7 +133,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     judged = verdicts(models, surfaces, rows, entries, preset.steps)
     results = {
         "question": "Is an over-complete representation different in kind from an orthogonal one?",
-        "answer": answer(rows, judged, {c.name: c.label for c in entries}, most),
+        "answer": answer(rows, judged, {c.name: c.label for c in entries}, preset.headline),
         "preset": options.preset,
         "settings": dataclasses.asdict(preset),
         "data": {
@@ -150,7 +153,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     for name, dataset in surfaces.items():
         work.write_dataset(f"surfaces/{name}.nc", dataset)
     pictures = figures.draw(
-        work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset.steps
+        work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset
     )
     report = work.write("report.html", page(results, entries, pictures, images))
     summary(console, results, entries)

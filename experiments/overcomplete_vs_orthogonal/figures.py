@@ -35,15 +35,14 @@ def draw(
     rows: list[dict[str, Any]],
     entries: Sequence[Any],
     words: dict[str, str],
-    steps: tuple[int, ...],
+    preset: Any,
 ) -> dict[str, Picture]:
     """All figures, written to the folder as SVG and PNG."""
-    most = max(steps)
     with matplotlib.rc_context(STYLE):
         return {
-            "answer": _answer(folder, models, surfaces, rows, most),
-            "controls": _controls(folder, rows, entries, words, most),
-            "steps": _steps(folder, rows, entries, steps),
+            "answer": _answer(folder, models, surfaces, rows, preset.headline),
+            "controls": _controls(folder, rows, entries, words, preset.headline),
+            "steps": _steps(folder, rows, entries, preset.steps),
             "spectrum": _spectrum(folder, spectra),
         }
 

@@ -53,7 +53,7 @@ def page(
     rows, held_out, verdicts = results["paths"], results["held_out"], results["predictions"]
     preset = results["settings"]
     steps = preset["steps"]
-    most = max(steps)
+    most = preset["headline"]
     size = results["pixel_values"]
     labels = {c.name: c.label for c in entries}
     provenance = results["data"]
@@ -204,7 +204,7 @@ def _certificate(row: dict[str, Any]) -> str:
 
 def summary(console: Console, results: dict[str, Any], entries: list[Contender]) -> None:
     """The comparison and the answer on the terminal."""
-    rows, steps = results["paths"], max(results["settings"]["steps"])
+    rows, steps = results["paths"], results["settings"]["headline"]
     table = ConsoleTable(title=f"Path KL at {steps} steps: nats per pixel (percent of the floor)")
     table.add_column("representation")
     shown = ("best", "diagonal", "diagonal_uniform", "coarse_first")

@@ -20,7 +20,9 @@ from experiments.overcomplete_vs_orthogonal.contenders import contenders
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
     patch = pytest.MonkeyPatch()
-    patch.setitem(job.PRESETS, "quick", job.Preset(size=8, channels=1, steps=(2, 6), grid=7, points=24))
+    patch.setitem(
+        job.PRESETS, "quick", job.Preset(size=8, channels=1, steps=(2, 6), headline=6, grid=7, points=24)
+    )
     console = Console(file=io.StringIO(), width=120)
     report = job.main(job.Options(data="digits", out=folder), console)
     yield report, console
