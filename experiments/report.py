@@ -28,8 +28,9 @@ h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; border-top: 1px solid var(--line
 p { max-width: 46rem; }
 .lead { color: var(--soft); margin-top: 0; }
 .answer { background: var(--tint); border-left: 4px solid var(--accent); padding: .2rem 1.2rem; margin: 1.2rem 0; }
-figure { margin: 1rem 0; }
-figure svg { width: 100%; height: auto; display: block; }
+figure { margin: 1rem 0; overflow-x: auto; }
+figure svg { width: 100%; min-width: 36rem; height: auto; display: block; }
+figcaption { position: sticky; left: 0; }
 figcaption { color: var(--soft); font-size: .92rem; max-width: 46rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: .6rem 0; }

@@ -98,7 +98,8 @@ def grid_axes(model: Model, logsnr: Any) -> list[np.ndarray]:
         raise TypeError(
             f"model must have {', '.join(missing)}; {type(model).__name__} does not. Pass a GaussianModel."
         )
-    several = isinstance(logsnr, Sequence) and len(logsnr) > 0 and np.ndim(logsnr[0]) == 1
+    listed = isinstance(logsnr, Sequence) or (isinstance(logsnr, np.ndarray) and logsnr.ndim > 0)
+    several = listed and len(logsnr) > 0 and np.ndim(logsnr[0]) == 1
     chosen = list(logsnr) if several else [logsnr] * len(model.scales)
     if len(chosen) != len(model.scales):
         raise ValueError(
