@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-PADDING = 16
+PADDING = 8
 """Paths are padded with standing steps to a multiple of this, so that few lengths are ever compiled."""
 
 
