@@ -462,14 +462,15 @@ class ResidualPyramid(_Dyadic):
             return self.blocks(law)
         whitened, sizes = self._whitened(law)
         coupled = np.any(whitened[1] != 0, axis=(1, 2))
-        _, singular, axes = np.linalg.svd(whitened[0][coupled])
-        beta = np.einsum("bij,bj->bi", axes, whitened[1][coupled].sum(axis=1))
-        alone = np.linalg.svd(whitened[0][~coupled], compute_uv=False).ravel()
+        gamma, means = _principal_axes(whitened[0][coupled], whitened[1][coupled].sum(axis=1))
+        alone = _principal_axes(whitened[0][~coupled], np.zeros(whitened[0][~coupled].shape[::2]))[0].ravel()
+        alone = alone[alone > 0]
+        seen = np.count_nonzero(gamma) + len(alone)
         return RankOneBlocks(
-            gamma=jnp.asarray(singular.T**2),
-            beta_squared=jnp.asarray(beta.T**2),
-            alone=jnp.asarray(alone[alone > 0] ** 2),
-            hidden=jnp.asarray(sizes - [singular.size + np.count_nonzero(alone), len(beta)]),
+            gamma=jnp.asarray(gamma.T),
+            beta_squared=jnp.asarray(means.T**2),
+            alone=jnp.asarray(alone),
+            hidden=jnp.asarray(sizes - [seen, len(means)]),
         )
 
     def _hidden(self, law: Spectrum) -> Any:
@@ -572,6 +573,41 @@ def _names(finest: str, coarsest: str, count: int) -> tuple[str, ...]:
     return (finest, *(f"middle_{i}" for i in range(1, count - 1)), coarsest)
 
 
+def _principal_axes(
+    matrices: Float[np.ndarray, "blocks rows members"], row: Float[np.ndarray, "blocks members"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared singular values of each matrix, and `row` in the coordinates of its right singular vectors.
+
+    One-sided Jacobi rotations, which unlike bidiagonalisation keep the relative accuracy of small singular values
+    when the columns differ by many orders of magnitude (Demmel & Veselic 1992).
+    """
+    columns = np.concatenate([matrices, row[:, None]], axis=1)
+    order = np.argsort(-np.sum(matrices**2, axis=1), axis=1)
+    columns = np.take_along_axis(columns, order[:, None], axis=2)
+    members = columns.shape[2]
+    for _ in range(30):
+        largest = 0.0
+        for p in range(members):
+            for q in range(p + 1, members):
+                first, second = columns[..., p], columns[..., q]
+                a, b = (np.sum(c[:, :-1] ** 2, axis=1) for c in (first, second))
+                product = np.sum(first[:, :-1] * second[:, :-1], axis=1)
+                norm = np.sqrt(a * b)
+                cosine = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
+                largest = max(largest, np.abs(cosine).max(initial=0.0))
+                gap = np.divide(b - a, 2 * product, out=np.full_like(product, np.inf), where=cosine != 0)
+                tangent = np.where(gap < 0, -1.0, 1.0) / (np.abs(gap) + np.hypot(1.0, gap))
+                c = 1 / np.hypot(1.0, tangent)
+                s = c * tangent
+                columns[..., p], columns[..., q] = (
+                    c[:, None] * first - s[:, None] * second,
+                    s[:, None] * first + c[:, None] * second,
+                )
+        if largest < 1e-15:
+            break
+    return np.sum(columns[:, :-1] ** 2, axis=1), columns[:, -1]
+
+
 def _kron(vertical: np.ndarray, horizontal: np.ndarray) -> np.ndarray:
     return np.kron(vertical, horizontal)
 
@@ -613,19 +649,29 @@ def _upsample(size: int, kernel: str) -> np.ndarray:
     return matrix
 
 
-def _mode_maps(size: int, kernel: str) -> tuple[Any, Any]:
-    """Averaging (size / 2, size) and up-sampling (size, size / 2) between orthonormal DCT-II modes, sparse."""
+def _mode_maps(size: int, kernel: str) -> tuple[Any, Any, np.ndarray]:
+    """Averaging (size / 2, size) and up-sampling (size, size / 2) between orthonormal DCT-II modes, sparse.
+
+    The third result is what averaging and up-sampling together take from each mode below size / 2 itself; for low
+    modes it is small, so it is summed without a difference.
+    """
     from scipy import sparse
 
     half = size // 2
     k = np.arange(half)
+    angle = np.pi * k / (2 * size)
+    turns = [(weight, (4 * offset + 1) * angle, 2 * offset * angle) for offset, weight in _KERNELS[kernel].items()]
+    near = sum(weight * np.cos(turn) for weight, turn, _ in turns)
+    far = sum(weight * np.sin(turn) for weight, turn, _ in turns)
+    lost = sum(weight * (np.sin(even + angle) ** 2 + np.sin(even) ** 2) for weight, _, even in turns)
     fine = np.concatenate([k, size - k[1:]])
     coarse = np.concatenate([k, k[1:]])
-    down = np.concatenate([np.cos(np.pi * k / (2 * size)), -np.sin(np.pi * k[1:] / (2 * size))]) / np.sqrt(2)
-    up = dct_matrix(size) @ _upsample(half, kernel) @ dct_matrix(half).T
+    down = np.concatenate([np.cos(angle), -np.sin(angle[1:])]) / np.sqrt(2)
+    up = np.concatenate([near, -far[1:]]) * np.sqrt(2)
     return (
         sparse.csr_matrix((down, (coarse, fine)), shape=(half, size)),
-        sparse.csr_matrix((up[fine, coarse], (fine, coarse)), shape=(size, half)),
+        sparse.csr_matrix((up, (fine, coarse)), shape=(size, half)),
+        lost,
     )
 
 
@@ -635,10 +681,16 @@ def _mode_cascade(shape: tuple[int, ...], levels: int, kernel: str) -> list[tupl
 
     cascade, means = [], sparse.identity(shape[0] * shape[1], format="csr")
     for level in range(levels - 1):
-        down, up = zip(*(_mode_maps(n >> level, kernel) for n in shape), strict=True)
-        coarser = sparse.kron(*down, format="csr") @ means
-        cascade.append((means, (means - sparse.kron(*up, format="csr") @ coarser).tocsr()))
-        means = coarser
+        height, width = (n >> level for n in shape)
+        down, up, lost = zip(*(_mode_maps(n, kernel) for n in (height, width)), strict=True)
+        average = sparse.kron(*down, format="csr")
+        rest = sparse.identity(height * width, format="csr") - sparse.kron(*up, format="csr") @ average
+        own = rest.diagonal().reshape(height, width)
+        vertical, horizontal = lost[0][:, None], lost[1]
+        own[: height // 2, : width // 2] = vertical + horizontal - vertical * horizontal
+        rest.setdiag(own.ravel())
+        cascade.append((means, (rest @ means).tocsr()))
+        means = average @ means
     return [*cascade, (means, means)]
 
 
