@@ -22,7 +22,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 Members = list[Any]
@@ -54,6 +53,21 @@ def _elementary(values: Members) -> tuple[Any, Any]:
         products = products + value * (total + products)
         total = total + value
     return total, products
+
+
+def _capped(values: Members) -> Members:
+    """The same, so bounded that products of four stay finite: larger ones are answered in logarithms."""
+    return [jnp.minimum(value, 1e70) for value in values]
+
+
+def step_excess(linear: Any, more: Any, log_ratio: Any) -> Any:
+    """`linear - log(1 + linear + more)` for a determinant ratio `1 + linear + more = e^log_ratio`.
+
+    Small steps lose nothing to cancellation in the first form, large ones nothing in the second.
+    """
+    small = log_ratio < 0.4
+    near_linear, near_more = jnp.where(small, linear, 0.0), jnp.where(small, more, 0.0)
+    return jnp.where(small, excess(near_linear + near_more) - near_more, linear - log_ratio)
 
 
 def _pair_products(values: Members) -> Any:
@@ -116,7 +130,7 @@ class RankOneBlocks:
     alone: Float[Array, " modes"]
     """Variances of the modes that only the first scale sees."""
     hidden: Float[Array, " scales"]
-    """Coefficients of each scale beyond the members of the blocks (negative where padding adds too many)."""
+    """Coefficients of each scale beyond the members with `gamma > 0` and those alone: they are always zero."""
 
     def _members(self) -> tuple[Members, Members]:
         return list(self.gamma), list(self.beta_squared)
@@ -156,18 +170,25 @@ class RankOneBlocks:
         d, r, _, _, total = self._posterior(g)
         grow = [dg[0] * di for di in d]
         linear, products = _elementary(grow)
-        linear, products = linear / total, products / total
+        linear, products = linear / total, _elementary(_capped(grow))[1] / total
         for j, b in enumerate(self.beta_squared):
             weight = b * r[j] / total
-            others, other_products = _elementary(_without(grow, j))
+            others, other_products = sum(_without(grow, j)), _elementary(_capped(_without(grow, j)))[1]
             linear = linear + weight * (dg[1] + g[1] * others)
             products = products + weight * ((g[1] + dg[1]) * other_products + dg[1] * others)
+        later = 1.0 + (g[1] + dg[1]) * sum(
+            b * ri / (1.0 + x) for b, ri, x in zip(self.beta_squared, r, grow, strict=True)
+        )
+        log_ratio = sum(jnp.log1p(x) for x in grow) + jnp.log(later / total)
         alone = jnp.sum(excess(dg[0] * self.alone / (1.0 + g[0] * self.alone)))
-        return 0.5 * (jnp.sum(excess(linear + products) - products) + alone)
+        return 0.5 * (jnp.sum(step_excess(linear, products, log_ratio)) + alone)
 
     def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
         d, r, pi, s, total = self._posterior(g)
-        keep = [ri + g[0] * di * p for ri, di, p in zip(r, d, pi, strict=True)]
+        keep = [
+            jnp.where(c > 0, ri + g[0] * di * p, 0.0)
+            for c, ri, di, p in zip(self.gamma, r, d, pi, strict=True)
+        ]
         left = [di * (1.0 / total + rest) for di, rest in zip(d, _sum_without(pi), strict=True)]
         off = 2.0 * _pair_products([di * p for di, p in zip(d, pi, strict=True)])
         square = jnp.sum(sum(k**2 for k in keep) + g[0] ** 2 * off)
@@ -223,9 +244,7 @@ class DenseBlocks:
         return jnp.einsum("k,bkij->bij", g, self.grams)
 
     def _covariance(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
-        identity = jnp.eye(self.grams.shape[-1])
-        factor = jnp.linalg.cholesky(identity + self.precision(g))
-        root = jax.scipy.linalg.solve_triangular(factor, jnp.broadcast_to(identity, factor.shape), lower=True)
+        root = _inverse_root(self.precision(g))
         return jnp.swapaxes(root, -1, -2) @ root
 
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
@@ -242,25 +261,41 @@ class DenseBlocks:
         return _dense_step(self, g, dg)
 
     def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
-        squares, traces = [], []
-        members = self.grams.shape[-1]
-        for k in range(len(g)):
-            others = g.at[k].set(0.0)
-            values = jnp.maximum(self.relative(others, self.grams[:, k]), 0.0)[:, ::-1]
-            used = jnp.arange(members) < self.ranks[:, k, None]
+        def of_scale(k: Any) -> tuple[Any, Any]:
+            values = jnp.maximum(self.relative(g.at[k].set(0.0), self.grams[:, k]), 0.0)[:, ::-1]
+            used = jnp.arange(self.grams.shape[-1]) < self.ranks[:, k, None]
             keep = jnp.where(used, 1.0 / (1.0 + g[k] * values), 0.0)
-            squares.append(jnp.sum(keep**2))
-            traces.append(jnp.sum(values * keep**2))
-        return jnp.stack(squares) + self.hidden, jnp.stack(traces)
+            return jnp.sum(keep**2), jnp.sum(values * keep**2)
+
+        squares, traces = jax.lax.map(of_scale, jnp.arange(len(g)))
+        return squares + self.hidden, traces
 
     def relative(
         self, g: Float[Array, " scales"], matrix: Float[Array, "blocks members members"]
     ) -> Float[Array, "blocks members"]:
         """Ascending eigenvalues of `matrix` relative to the posterior precision at g."""
-        factor = jnp.linalg.cholesky(jnp.eye(self.grams.shape[-1]) + self.precision(g))
-        half = jax.scipy.linalg.solve_triangular(factor, matrix, lower=True)
-        whole = jax.scipy.linalg.solve_triangular(factor, jnp.swapaxes(half, -1, -2), lower=True)
-        return jnp.linalg.eigvalsh(whole)
+        root = _inverse_root(self.precision(g))
+        return jnp.linalg.eigvalsh(root @ matrix @ jnp.swapaxes(root, -1, -2))
+
+
+@jax.custom_jvp
+def _inverse_root(precision: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members members"]:
+    """Inverse of the Cholesky factor of `1 + precision`.
+
+    Its derivative is all products: factorizations that run beside each other can block a small thread pool for good
+    (seen with jaxlib 0.10 on two cores), so this module keeps them one after the other.
+    """
+    identity = jnp.broadcast_to(jnp.eye(precision.shape[-1]), precision.shape)
+    factor = jnp.linalg.cholesky(identity + precision)
+    return jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
+
+
+@_inverse_root.defjvp
+def _inverse_root_jvp(primals: tuple, tangents: tuple) -> tuple:
+    root = _inverse_root(*primals)
+    turned = root @ tangents[0] @ jnp.swapaxes(root, -1, -2)
+    half = jnp.tril(turned) - 0.5 * turned * jnp.eye(turned.shape[-1])
+    return root, -half @ root
 
 
 @jax.custom_jvp
@@ -274,7 +309,8 @@ def _dense_information_jvp(primals: tuple, tangents: tuple) -> tuple:
     """Trace form of the derivative: eigenvalues have no second derivative where they coincide."""
     (blocks, g), (dblocks, dg) = primals, tangents
     change = jnp.einsum("k,bkij->bij", dg, blocks.grams) + jnp.einsum("k,bkij->bij", g, dblocks.grams)
-    return _dense_information(blocks, g), 0.5 * jnp.sum(blocks._covariance(g) * change)
+    value, after = jax.lax.optimization_barrier((_dense_information(blocks, g), g))
+    return value, 0.5 * jnp.sum(blocks._covariance(after) * change)
 
 
 @jax.custom_jvp
@@ -286,6 +322,8 @@ def _dense_step(blocks: DenseBlocks, g: Float[Array, " scales"], dg: Float[Array
 def _dense_step_jvp(primals: tuple, tangents: tuple) -> tuple:
     """The divergence changes with dg by `(mmse(g) - mmse(g + dg)) / 2` and with g by that less `(gram dg) / 2`."""
     (blocks, g, dg), (_, g_dot, dg_dot) = primals, tangents
-    fall = 0.5 * (blocks.mmse(g) - blocks.mmse(g + dg))
-    curvature = 0.5 * blocks.gram(g) @ dg
-    return _dense_step(blocks, g, dg), fall @ dg_dot + (fall - curvature) @ g_dot
+    value, *points = jax.lax.optimization_barrier((_dense_step(blocks, g, dg), g, g + dg))
+    mmse = jax.lax.map(blocks.mmse, jnp.stack(points))
+    fall, *_ = after = jax.lax.optimization_barrier((0.5 * (mmse[0] - mmse[1]), g))
+    curvature = 0.5 * blocks.gram(after[1]) @ dg
+    return value, fall @ dg_dot + (fall - curvature) @ g_dot

@@ -217,26 +217,28 @@ class _OwnChannelOnly:
 
     inner: Any
 
-    def _alone(self, g: Any) -> list[Any]:
-        return [jnp.zeros_like(g).at[k].set(g[k]) for k in range(len(g))]
+    def _each(self, function: Any, *points: Any) -> Any:
+        """`function(k, *points of scale k alone)` for every scale k, one after the other."""
+
+        def of_scale(k: Any) -> Any:
+            return function(k, *(jnp.where(jnp.arange(len(p)) == k, p, 0.0) for p in points))
+
+        return jax.lax.map(of_scale, jnp.arange(len(points[0])))
 
     def information(self, g: Any) -> Any:
-        return sum(self.inner.information(own) for own in self._alone(g))
+        return jnp.sum(self._each(lambda _, own: self.inner.information(own), g))
 
     def mmse(self, g: Any) -> Any:
-        return jnp.stack([self.inner.mmse(own)[k] for k, own in enumerate(self._alone(g))])
+        return self._each(lambda k, own: self.inner.mmse(own)[k], g)
 
     def gram(self, g: Any) -> Any:
-        return jnp.diag(jnp.stack([self.inner.gram(own)[k, k] for k, own in enumerate(self._alone(g))]))
+        return jnp.diag(self._each(lambda k, own: self.inner.gram(own)[k, k], g))
 
     def step(self, g: Any, dg: Any) -> Any:
-        return sum(
-            self.inner.step(own, change) for own, change in zip(self._alone(g), self._alone(dg), strict=True)
-        )
+        return jnp.sum(self._each(lambda _, own, change: self.inner.step(own, change), g, dg))
 
     def complement(self, g: Any) -> Any:
-        parts = [self.inner.complement(own) for own in self._alone(g)]
-        return tuple(jnp.stack([part[i][k] for k, part in enumerate(parts)]) for i in (0, 1))
+        return self._each(lambda k, own: tuple(part[k] for part in self.inner.complement(own)), g)
 
 
 @dataclass(frozen=True, eq=False)

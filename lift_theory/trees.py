@@ -22,11 +22,12 @@ from jaxtyping import Array, Float
 from lift_theory.channels import (
     Members,
     RankOneBlocks,
+    _capped,
     _elementary,
     _pair_products,
     _sum_without,
     _without,
-    excess,
+    step_excess,
 )
 
 Scales = Float[Array, " scales"]
@@ -227,33 +228,34 @@ class HaarTree:
         count = len(g)
         blocks, top = self._up(g)
 
-        def leaf(k: int, c: Any) -> tuple[Any, Any]:
-            grow = dg[k] * c / (1.0 + g[k] * c)
-            return grow, jnp.zeros_like(grow)
-
-        ratios = [leaf(k, self.variances) for k in range(count)]
+        ratios = []
+        for k in range(count):
+            grow = dg[k] * self.variances / (1.0 + g[k] * self.variances)
+            ratios.append((grow, jnp.zeros_like(grow), jnp.log1p(grow)))
         total: Any = 0.0
         for level, block in enumerate(blocks):
-            folded = [tuple(_fold(part) for part in ratio) for ratio in ratios]
+            folded = [[_fold(part) for part in ratio] for ratio in ratios]
             total = total + sum(
-                jnp.sum(excess(linear + more) - more)
-                for linear, more in zip(folded[0][0][1], folded[0][1][1], strict=True)
+                jnp.sum(step_excess(*parts)) for parts in zip(*(alone for _, alone in folded[0]), strict=True)
             )
-            here = [(folded[0][0][0][j], folded[0][1][0][j]) for j in range(4)]
+            here = list(zip(*(members for members, _ in folded[0]), strict=True))
             ratios = []
             for k in range(level + 1, count):
                 omega, norm = self._carried(level, block, g[k])
-                carried = folded[k - level]
+                carried = list(zip(*(members for members, _ in folded[k - level]), strict=True))
                 linear: Any = 0.0
                 more: Any = 0.0
+                powers = []
                 for j in range(4):
-                    parts = [(carried[0][0][j], carried[1][0][j]), *_without(here, j)]
-                    products = _elementary([a + b for a, b in parts])[1]
-                    linear = linear + omega[j] / norm * sum(a for a, _ in parts)
-                    more = more + omega[j] / norm * (products + sum(b for _, b in parts))
-                ratios.append((linear, more))
-        linear, more = ratios[0]
-        return 0.5 * (total + jnp.sum(excess(linear + more) - more))
+                    parts = [carried[j], *_without(here, j)]
+                    products = _elementary(_capped([a + b for a, b, _ in parts]))[1]
+                    linear = linear + omega[j] / norm * sum(a for a, _, _ in parts)
+                    more = more + omega[j] / norm * (products + sum(b for _, b, _ in parts))
+                    powers.append(jnp.where(self.weights[level][j] > 0, sum(log for _, _, log in parts), 0.0))
+                largest = jnp.maximum(jnp.maximum(powers[0], powers[1]), jnp.maximum(powers[2], powers[3]))
+                mixed = sum(o / norm * jnp.exp(p - largest) for o, p in zip(omega, powers, strict=True))
+                ratios.append((linear, jnp.minimum(more, 1e70), largest + jnp.log(mixed)))
+        return 0.5 * (total + jnp.sum(step_excess(*ratios[0])))
 
     def complement(self, g: Scales) -> tuple[Scales, Scales]:
         blocks, top = self._up(g)
@@ -391,9 +393,9 @@ def pair_blocks(tree: HaarTree) -> RankOneBlocks:
     means = jnp.stack([(w * c / 4.0).ravel() for w, c in zip(tree.weights[0], members, strict=True)])
     gamma = jnp.stack([c.ravel() for c in members])
     loose = jnp.concatenate([a.ravel() for a in alone])
-    padding = tree.variances.size - gamma.size - loose.size
+    absent = tree.variances.size - jnp.count_nonzero(gamma) - loose.size
     return RankOneBlocks(
-        gamma=gamma, beta_squared=means, alone=loose, hidden=jnp.asarray([float(padding), 0.0])
+        gamma=gamma, beta_squared=means, alone=loose, hidden=jnp.stack([absent.astype(float), jnp.zeros(())])
     )
 
 
