@@ -7,3 +7,8 @@ FINITE_DIFFERENCE = (
     1e-7  # relative; central difference, step 1e-3 of the argument, Richardson-extrapolated once
 )
 MONTE_CARLO_SIGMAS = 4.0  # standard errors; chance of a false alarm 6e-5 a comparison, with fixed seeds none
+DENSE = 1e-10  # relative; dense linear algebra on a few hundred values with condition numbers up to 1e5
+MANY_DIGITS = 1e-11  # relative; closed forms without cancellation, whatever the scale of variances and noise
+CONDITIONED = 1e-6  # relative; dense blocks (no closed form), condition number up to 1e9
+AUTODIFF = 1e-9  # relative; derivatives of a dense log-determinant with condition number up to 1e5
+SEARCH = 1e-6  # relative; two searches for the same minimum, each stopped near its own rounding

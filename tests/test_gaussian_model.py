@@ -1,0 +1,386 @@
+"""Every quantity of the closed-form model, against linear algebra that knows nothing of its structure."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from reference import Dense, Digits, relative_error
+from tolerances import AUTODIFF, CONDITIONED, DENSE, MANY_DIGITS, ROUND_OFF
+
+import lift_theory as lt
+
+SHAPE = (16, 16)
+PREDICTIONS = ("x0", "eps", "v")
+REPRESENTATIONS = {
+    "single": lt.SingleScale(),
+    "pyramid": lt.AveragePyramid(),
+    "pyramid of three": lt.AveragePyramid(3),
+    "haar": lt.HaarBands(),
+    "haar of three": lt.HaarBands(3),
+    "cosines": lt.DctBands((5,)),
+    "cosines of three": lt.DctBands((9, 3)),
+    "nearest": lt.ResidualPyramid(),
+    "nearest of three": lt.ResidualPyramid(3),
+    "bilinear": lt.ResidualPyramid(upsampling="bilinear"),
+    "bilinear of three": lt.ResidualPyramid(3, "bilinear"),
+    "bicubic": lt.ResidualPyramid(upsampling="bicubic"),
+    "bicubic of three": lt.ResidualPyramid(3, "bicubic"),
+}
+
+
+def rough_spectrum(shape, seed=0):
+    """A decaying spectrum without symmetry, so that swapped axes, aliases or channels show."""
+    noise = np.random.default_rng(seed).uniform(-1.0, 1.0, shape)
+    return lt.Spectrum(lt.Spectrum.power_law(shape, exponent=1.5).variances * np.exp(noise))
+
+
+def some_points(count, scales, limit=3.0, seed=1):
+    return np.random.default_rng(seed).uniform(-limit, limit, (count, scales))
+
+
+def check_against_dense(model, points, tolerance=DENSE):
+    dense = Dense.of(model.law, model.representation)
+    stops = points + np.random.default_rng(2).uniform(0.3, 3.0, points.shape)
+    values = {
+        "information": model.mutual_information(points),
+        "mmse": model.mmse(points),
+        "metric": model.metric(points),
+        "coupling": model.coupling(points),
+    }
+    for name, value in values.items():
+        for point, here in zip(points, np.asarray(value), strict=True):
+            expected = getattr(dense, name)(point)
+            np.testing.assert_allclose(here, expected, rtol=tolerance, atol=tolerance * np.max(expected), err_msg=name)
+    for start, stop, cost in zip(points, stops, np.asarray(model.step_kl(points, stops)), strict=True):
+        np.testing.assert_allclose(cost, dense.step_kl(start, stop), rtol=tolerance, err_msg="step_kl")
+    for prediction in PREDICTIONS:
+        for point, here in zip(points, np.asarray(model.jacobian_norms(points, prediction)), strict=True):
+            expected = dense.jacobian_norms(point, prediction)
+            np.testing.assert_allclose(
+                here, expected, rtol=tolerance, atol=tolerance * np.max(expected), err_msg=prediction
+            )
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_every_quantity_equals_dense_linear_algebra(name):
+    model = lt.GaussianModel(rough_spectrum(SHAPE), REPRESENTATIONS[name])
+    check_against_dense(model, some_points(3, len(model.scales)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "representation"),
+    [
+        ((8, 8), lt.AveragePyramid(4)),
+        ((8, 8), lt.HaarBands(4)),
+        ((4, 8), lt.AveragePyramid(2)),
+        ((3, 4, 8), lt.AveragePyramid(3)),
+        ((3, 8, 4), lt.HaarBands(3)),
+        ((3, 4, 8), lt.DctBands((5,))),
+        ((3, 4, 8), lt.ResidualPyramid(2, "bicubic")),
+        ((2, 2), lt.HaarBands()),
+        ((5, 7), lt.DctBands((3,))),
+        ((5, 7), lt.SingleScale()),
+    ],
+    ids=str,
+)
+def test_deep_coloured_oblong_and_odd(shape, representation):
+    model = lt.GaussianModel(rough_spectrum(shape), representation)
+    assert model.sizes == tuple(len(a) for a in representation.matrices(shape).values())
+    check_against_dense(model, some_points(2, len(model.scales)))
+
+
+def random_covariance(size, seed=3, rank=None):
+    root = np.random.default_rng(seed).normal(size=(size, rank or size)) / np.sqrt(size)
+    return root @ root.T
+
+
+def custom_law_and_scales():
+    generator = np.random.default_rng(4)
+    scales = lt.LinearScales({"many": generator.normal(size=(9, 6)), "few": generator.normal(size=(2, 6))})
+    return lt.Covariance(random_covariance(6)), scales
+
+
+def test_any_covariance_with_any_operators():
+    check_against_dense(lt.GaussianModel(*custom_law_and_scales()), some_points(4, 2))
+
+
+@pytest.mark.parametrize(
+    "representation",
+    [lt.SingleScale(), lt.AveragePyramid(), lt.HaarBands(3), lt.DctBands((2,)), lt.ResidualPyramid(2, "bilinear")],
+    ids=str,
+)
+def test_a_covariance_that_is_not_diagonal_on_cosines(representation):
+    model = lt.GaussianModel(lt.Covariance(random_covariance(16), shape=(4, 4)), representation)
+    check_against_dense(model, some_points(2, len(model.scales)))
+
+
+def test_operators_on_a_spectrum_are_the_pyramid():
+    spectrum = rough_spectrum((4, 4))
+    scales = lt.LinearScales(lt.AveragePyramid().matrices((4, 4)))
+    points = some_points(3, 2)
+    by_hand, built_in = lt.GaussianModel(spectrum, scales), lt.GaussianModel(spectrum, lt.AveragePyramid())
+    np.testing.assert_allclose(by_hand.metric(points), built_in.metric(points), rtol=DENSE)
+
+
+def test_variances_of_zero_say_nothing():
+    """Half of the modes are silent: they are known without looking, and nothing becomes NaN."""
+    variances = np.array(rough_spectrum((8, 8)).variances)
+    variances[::2, 1::2] = variances[5:] = 0.0
+    for representation in (lt.AveragePyramid(3), lt.HaarBands(), lt.ResidualPyramid(2, "bicubic"), lt.DctBands((3,))):
+        model = lt.GaussianModel(lt.Spectrum(variances), representation)
+        check_against_dense(model, some_points(2, len(model.scales)))
+
+
+# --- a hundred digits, at extremes -------------------------------------------------------------------------------
+
+
+def bands(cutoffs, size):
+    index = np.maximum(*np.ogrid[:size, :size])
+    edges = [size, *cutoffs, 0]
+    return [(index < upper) & (index >= lower) for upper, lower in zip(edges, edges[1:], strict=False)]
+
+
+EXTREME = {
+    "single": (lt.SingleScale(), 2),
+    "pyramid": (lt.AveragePyramid(), 4),
+    "pyramid of three": (lt.AveragePyramid(3), 4),
+    "haar": (lt.HaarBands(), 4),
+    "haar of three": (lt.HaarBands(3), 4),
+    "cosines": (lt.DctBands((2,)), 4),
+    "nearest": (lt.ResidualPyramid(), 4),
+    "nearest of three": (lt.ResidualPyramid(3), 4),
+    "bilinear": (lt.ResidualPyramid(2, "bilinear"), 4),
+    "bicubic": (lt.ResidualPyramid(2, "bicubic"), 4),
+    "smallest pyramid": (lt.AveragePyramid(), 2),
+}
+
+
+@pytest.mark.parametrize("name", EXTREME)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_extreme_noise_and_variances(name, seed):
+    representation, size = EXTREME[name]
+    generator = np.random.default_rng(seed)
+    variances = 10.0 ** generator.uniform(-12, 12, (size, size))
+    model = lt.GaussianModel(lt.Spectrum(variances), representation)
+    if isinstance(representation, lt.DctBands):
+        exact = Digits(variances, masks=bands(representation.cutoffs, size))
+    else:
+        exact = Digits(variances, operators=list(representation.matrices((size, size)).values()))
+    points = generator.uniform(-40, 40, (2, len(model.scales)))
+    stops = {
+        "tiny": points + 1e-8,
+        "mixed": points + 10.0 ** generator.uniform(-8, 0, points.shape),
+        "huge": points + generator.uniform(10, 60, points.shape),
+    }
+    found = {
+        "information": np.asarray(model.mutual_information(points)),
+        "mmse": np.asarray(model.mmse(points)),
+        "metric": np.asarray(model.metric(points)),
+        "coupling": np.asarray(model.coupling(points)),
+    }
+    jacobians = {p: np.asarray(model.jacobian_norms(points, p)) for p in PREDICTIONS}
+    costs = {kind: np.asarray(model.step_kl(points, stop)) for kind, stop in stops.items()}
+    for i, point in enumerate(points):
+        for quantity, value in found.items():
+            error = relative_error(value[i], getattr(exact, quantity)(point))
+            assert error < MANY_DIGITS, f"{quantity} at {point}"
+        for prediction, value in jacobians.items():
+            truth, parts = exact.jacobian_norms(point, prediction)
+            error = relative_error(value[i], truth, parts if prediction == "v" else None)
+            assert error < MANY_DIGITS, f"{prediction} at {point}"
+        for kind, value in costs.items():
+            error = relative_error(value[i], exact.step_kl(point, stops[kind][i]))
+            assert error < MANY_DIGITS, f"{kind} step from {point}"
+
+
+def test_blocks_without_a_closed_form_hold_over_the_stated_range():
+    """Three bilinear levels: factorizations lose what the condition number takes, here 1e9."""
+    generator = np.random.default_rng(5)
+    variances = 10.0 ** generator.uniform(-2, 2, (4, 4))
+    representation = lt.ResidualPyramid(3, "bilinear")
+    model = lt.GaussianModel(lt.Spectrum(variances), representation)
+    exact = Digits(variances, operators=list(representation.matrices((4, 4)).values()))
+    for point in generator.uniform(-10, 10, (2, 3)):
+        assert relative_error(model.mutual_information(point), exact.information(point)) < CONDITIONED
+        assert relative_error(model.mmse(point), exact.mmse(point)) < CONDITIONED
+        tiny = exact.step_kl(point, point + 1e-3)
+        assert relative_error(model.step_kl(point, point + 1e-3), tiny) < CONDITIONED
+
+
+@pytest.mark.parametrize("representation", [lt.AveragePyramid(4), lt.HaarBands(4)], ids=str)
+def test_steps_too_large_for_products_stay_finite(representation):
+    """From pure noise to clean data in one step: the ratio of determinants exceeds float64, the cost does not."""
+    model = lt.GaussianModel(lt.Spectrum.power_law((8, 8), variance=1e6), representation)
+    start, stop = np.full(4, -60.0), np.full(4, 90.0)
+    gain = np.exp(90.0) - np.exp(-60.0)
+    expected = 0.5 * gain * np.asarray(model.mmse(start)).sum()  # the information gained is 1e-40 of it
+    assert np.isclose(model.step_kl(start, stop), expected, rtol=MANY_DIGITS)
+    assert np.isfinite(jax.grad(model.step_kl, argnums=(0, 1))(start, stop)).all()
+
+
+# --- derivatives -------------------------------------------------------------------------------------------------
+
+
+def dense_information(law, representation):
+    """An own log-determinant in JAX, differentiated by JAX."""
+    shape = law.shape
+    root = np.linalg.cholesky(law.covariance_matrix())
+    grams = jnp.stack([root.T @ a.T @ a @ root for a in representation.matrices(shape).values()])
+
+    def information(logsnr):
+        return 0.5 * jnp.linalg.slogdet(jnp.eye(len(root)) + jnp.einsum("k,kij->ij", jnp.exp(logsnr), grams))[1]
+
+    return information
+
+
+@pytest.mark.parametrize(
+    "representation",
+    [lt.AveragePyramid(3), lt.HaarBands(3), lt.ResidualPyramid(2, "bilinear"), lt.ResidualPyramid(3, "bilinear")],
+    ids=str,
+)
+def test_first_and_second_derivatives(representation):
+    """Of the information by automatic differentiation: of the model itself, and of a dense determinant."""
+    spectrum = rough_spectrum((4, 4))
+    model = lt.GaussianModel(spectrum, representation)
+    point = some_points(1, len(model.scales))[0]
+    g = np.exp(point)
+    for information in (model.mutual_information, dense_information(spectrum, representation)):
+        slope, hessian = jax.grad(information)(point), jax.hessian(information)(point)
+        np.testing.assert_allclose(slope, 0.5 * g * model.mmse(point), rtol=AUTODIFF)
+        metric = np.diag(slope) - hessian  # second derivatives in g, not in log g
+        np.testing.assert_allclose(metric, model.metric(point), rtol=AUTODIFF, atol=AUTODIFF)
+
+
+@pytest.mark.parametrize(
+    "representation", [lt.AveragePyramid(3), lt.HaarBands(3), lt.ResidualPyramid(3, "bilinear")], ids=str
+)
+def test_derivatives_of_a_step(representation):
+    """The step is the Bregman divergence of a dense determinant, with its derivatives to second order."""
+    spectrum = rough_spectrum((4, 4))
+    model = lt.GaussianModel(spectrum, representation)
+    information = dense_information(spectrum, representation)
+
+    def bregman(ends):
+        start, stop = ends
+        change = jnp.exp(stop) - jnp.exp(start)
+        return change @ (jnp.exp(-start) * jax.grad(information)(start)) - (information(stop) - information(start))
+
+    ends = jnp.stack([some_points(1, 3)[0], some_points(1, 3)[0] + 0.7])
+    ours = lambda ends: model.step_kl(ends[0], ends[1])  # noqa: E731
+    np.testing.assert_allclose(ours(ends), bregman(ends), rtol=AUTODIFF)
+    np.testing.assert_allclose(jax.grad(ours)(ends), jax.grad(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF)
+    np.testing.assert_allclose(jax.hessian(ours)(ends), jax.hessian(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF)
+
+
+# --- arrays ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pyramid():
+    return lt.GaussianModel(rough_spectrum((4, 4)), lt.AveragePyramid())
+
+
+METHODS = {
+    "mutual_information": lambda model, x: model.mutual_information(x),
+    "mmse": lambda model, x: model.mmse(x),
+    "metric": lambda model, x: model.metric(x),
+    "coupling": lambda model, x: model.coupling(x),
+    "step_kl": lambda model, x: model.step_kl(x, x + 1.0),
+    "jacobian_norms": lambda model, x: model.jacobian_norms(x, "v"),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_batches_transformations_and_types(pyramid, name):
+    method = METHODS[name]
+    points = some_points(6, 2).reshape(2, 3, 2)
+    whole = method(pyramid, points)
+    assert whole.dtype == np.float64
+    assert whole.shape[:2] == (2, 3)
+    single = np.stack([[method(pyramid, p) for p in row] for row in points])
+    np.testing.assert_allclose(whole, single, rtol=ROUND_OFF)
+    np.testing.assert_allclose(jax.jit(lambda x: method(pyramid, x))(points), single, rtol=ROUND_OFF)
+    mapped = jax.vmap(jax.vmap(lambda x: method(pyramid, x)))(jnp.asarray(points))
+    np.testing.assert_allclose(mapped, single, rtol=ROUND_OFF)
+    assert np.isfinite(jax.jacobian(lambda x: method(pyramid, x))(jnp.asarray(points[0, 0]))).all()
+    assert method(pyramid, np.zeros((0, 3, 2))).shape == (0, 3, *whole.shape[2:])
+    np.testing.assert_allclose(method(pyramid, points.astype(np.float32)), single, rtol=1e-5)
+
+
+def test_many_points_are_evaluated_in_chunks_with_the_same_result(pyramid, monkeypatch):
+    points = some_points(7, 2)
+    whole = np.asarray(pyramid.metric(points))
+    monkeypatch.setattr("lift_theory.gaussian._WORK", 3 * 16)
+    assert pyramid._chunk < 7
+    np.testing.assert_allclose(pyramid.metric(points), whole, rtol=ROUND_OFF)
+
+
+def test_start_and_stop_broadcast(pyramid):
+    starts, stop = some_points(3, 2), np.array([4.0, 5.0])
+    each = [pyramid.step_kl(start, stop) for start in starts]
+    np.testing.assert_allclose(pyramid.step_kl(starts, stop), each, rtol=ROUND_OFF)
+    assert pyramid.step_kl(starts[:, None], np.tile(stop, (2, 1))).shape == (3, 2)
+
+
+def test_a_step_of_nothing_costs_nothing(pyramid):
+    points = some_points(4, 2)
+    assert np.all(np.asarray(pyramid.step_kl(points, points)) == 0)
+
+
+def test_limits_without_noise_and_without_signal(pyramid):
+    """Pure noise leaves the prior; a clean image leaves nothing, and each step of noise costs half a nat a value."""
+    dense = Dense.of(pyramid.law, pyramid.representation)
+    prior = [np.trace(row[k]) for k, row in enumerate(dense.parts(dense.clean))]
+    np.testing.assert_allclose(pyramid.mmse(np.full(2, -60.0)), prior, rtol=ROUND_OFF)
+    single = lt.GaussianModel(pyramid.law, lt.SingleScale())
+    np.testing.assert_allclose(np.exp(60.0) * np.asarray(single.mmse([60.0])), 16, rtol=ROUND_OFF)
+    np.testing.assert_allclose(single.metric([60.0]), [[8.0]], rtol=ROUND_OFF)
+    np.testing.assert_allclose(single.jacobian_norms([60.0], "x0"), [[16.0]], rtol=ROUND_OFF)
+    np.testing.assert_allclose(single.jacobian_norms([-60.0], "eps"), [[16.0]], rtol=ROUND_OFF)
+
+
+# --- each scale alone --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "representation", [lt.AveragePyramid(3), lt.HaarBands(), lt.ResidualPyramid(3, "bilinear")], ids=str
+)
+def test_decoupled_scales_see_only_themselves(representation):
+    spectrum = rough_spectrum((4, 4))
+    joint = lt.GaussianModel(spectrum, representation)
+    apart = lt.decoupled(joint)
+    assert apart.scales == joint.scales
+    assert apart.sizes == joint.sizes
+    points = some_points(3, len(joint.scales))
+    stops = points + 0.8
+    found = [np.asarray(apart.mmse(points)), np.asarray(apart.metric(points)), np.asarray(apart.coupling(points))]
+    steps = np.asarray(apart.step_kl(points, stops))
+    information = np.asarray(apart.mutual_information(points))
+    norms = {p: np.asarray(apart.jacobian_norms(points, p)) for p in PREDICTIONS}
+    for i, point in enumerate(points):
+        alone = [
+            Dense(spectrum.covariance_matrix(), [a]) for a in representation.matrices((4, 4)).values()
+        ]
+        own = [[value] for value in point]
+        mmse = [d.mmse(v)[0] for d, v in zip(alone, own, strict=True)]
+        np.testing.assert_allclose(found[0][i], mmse, rtol=DENSE)
+        metric = [d.metric(v)[0, 0] for d, v in zip(alone, own, strict=True)]
+        np.testing.assert_allclose(found[1][i], np.diag(metric), rtol=DENSE)
+        np.testing.assert_allclose(found[2][i], np.eye(len(point)), rtol=DENSE)
+        total = sum(d.information(v) for d, v in zip(alone, own, strict=True))
+        np.testing.assert_allclose(information[i], total, rtol=DENSE)
+        cost = sum(d.step_kl(v, [v[0] + 0.8]) for d, v in zip(alone, own, strict=True))
+        np.testing.assert_allclose(steps[i], cost, rtol=DENSE)
+        for prediction in PREDICTIONS:
+            own_norms = [d.jacobian_norms(v, prediction)[0, 0] for d, v in zip(alone, own, strict=True)]
+            np.testing.assert_allclose(norms[prediction][i], np.diag(own_norms), rtol=DENSE)
+    assert np.all(found[0] >= np.asarray(joint.mmse(points)) * (1 - ROUND_OFF))
+
+
+def test_a_discrete_sum_of_logarithms():
+    """Four variances worked by hand: 1/2 sum log(1 + g c), with mpmath's logarithm."""
+    variances = np.array([[4.0, 1.0], [0.5, 1e-9]])
+    model = lt.GaussianModel(lt.Spectrum(variances), lt.SingleScale())
+    exact = sum(mpmath.log(1 + mpmath.exp(mpmath.mpf("0.25")) * mpmath.mpf(float(c))) for c in variances.ravel()) / 2
+    assert np.isclose(float(model.mutual_information([0.25])), float(exact), rtol=ROUND_OFF)
