@@ -86,7 +86,9 @@ class Dense:
         return noise if prediction == "eps" else signal[:, None] * noise - sigma[:, None] * data
 
     def jacobian_norms(self, logsnr, prediction):
-        return np.array([[np.sum(b**2) for b in row] for row in self.parts(self.denoiser(logsnr, prediction))])
+        return np.array(
+            [[np.sum(b**2) for b in row] for row in self.parts(self.denoiser(logsnr, prediction))]
+        )
 
 
 def _exact(array):
@@ -126,7 +128,9 @@ class Digits:
             cosines = _kron(_cosines(height), _cosines(width))
             if masks is not None:
                 rows = [[i for i, inside in enumerate(mask.ravel()) if inside] for mask in masks]
-                parts = [mpmath.matrix([[cosines[i, j] for j in range(cosines.cols)] for i in r]) for r in rows]
+                parts = [
+                    mpmath.matrix([[cosines[i, j] for j in range(cosines.cols)] for i in r]) for r in rows
+                ]
             else:
                 parts = [_exact(a) for a in operators]
             self.sizes = [p.rows for p in parts]
@@ -197,7 +201,8 @@ class Digits:
         with mpmath.workdps(DIGITS):
             gram = self.gram(logsnr)
             return [
-                [v / mpmath.sqrt(gram[k][k] * gram[m][m]) for m, v in enumerate(row)] for k, row in enumerate(gram)
+                [v / mpmath.sqrt(gram[k][k] * gram[m][m]) for m, v in enumerate(row)]
+                for k, row in enumerate(gram)
             ]
 
     def step_kl(self, start, stop):

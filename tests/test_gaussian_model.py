@@ -51,7 +51,9 @@ def check_against_dense(model, points, tolerance=DENSE):
     for name, value in values.items():
         for point, here in zip(points, np.asarray(value), strict=True):
             expected = getattr(dense, name)(point)
-            np.testing.assert_allclose(here, expected, rtol=tolerance, atol=tolerance * np.max(expected), err_msg=name)
+            np.testing.assert_allclose(
+                here, expected, rtol=tolerance, atol=tolerance * np.max(expected), err_msg=name
+            )
     for start, stop, cost in zip(points, stops, np.asarray(model.step_kl(points, stops)), strict=True):
         np.testing.assert_allclose(cost, dense.step_kl(start, stop), rtol=tolerance, err_msg="step_kl")
     for prediction in PREDICTIONS:
@@ -107,7 +109,13 @@ def test_any_covariance_with_any_operators():
 
 @pytest.mark.parametrize(
     "representation",
-    [lt.SingleScale(), lt.AveragePyramid(), lt.HaarBands(3), lt.DctBands((2,)), lt.ResidualPyramid(2, "bilinear")],
+    [
+        lt.SingleScale(),
+        lt.AveragePyramid(),
+        lt.HaarBands(3),
+        lt.DctBands((2,)),
+        lt.ResidualPyramid(2, "bilinear"),
+    ],
     ids=str,
 )
 def test_a_covariance_that_is_not_diagonal_on_cosines(representation):
@@ -127,7 +135,12 @@ def test_variances_of_zero_say_nothing():
     """Half of the modes are silent: they are known without looking, and nothing becomes NaN."""
     variances = np.array(rough_spectrum((8, 8)).variances)
     variances[::2, 1::2] = variances[5:] = 0.0
-    for representation in (lt.AveragePyramid(3), lt.HaarBands(), lt.ResidualPyramid(2, "bicubic"), lt.DctBands((3,))):
+    for representation in (
+        lt.AveragePyramid(3),
+        lt.HaarBands(),
+        lt.ResidualPyramid(2, "bicubic"),
+        lt.DctBands((3,)),
+    ):
         model = lt.GaussianModel(lt.Spectrum(variances), representation)
         check_against_dense(model, some_points(2, len(model.scales)))
 
@@ -229,14 +242,21 @@ def dense_information(law, representation):
     grams = jnp.stack([root.T @ a.T @ a @ root for a in representation.matrices(shape).values()])
 
     def information(logsnr):
-        return 0.5 * jnp.linalg.slogdet(jnp.eye(len(root)) + jnp.einsum("k,kij->ij", jnp.exp(logsnr), grams))[1]
+        return (
+            0.5 * jnp.linalg.slogdet(jnp.eye(len(root)) + jnp.einsum("k,kij->ij", jnp.exp(logsnr), grams))[1]
+        )
 
     return information
 
 
 @pytest.mark.parametrize(
     "representation",
-    [lt.AveragePyramid(3), lt.HaarBands(3), lt.ResidualPyramid(2, "bilinear"), lt.ResidualPyramid(3, "bilinear")],
+    [
+        lt.AveragePyramid(3),
+        lt.HaarBands(3),
+        lt.ResidualPyramid(2, "bilinear"),
+        lt.ResidualPyramid(3, "bilinear"),
+    ],
     ids=str,
 )
 def test_first_and_second_derivatives(representation):
@@ -264,13 +284,17 @@ def test_derivatives_of_a_step(representation):
     def bregman(ends):
         start, stop = ends
         change = jnp.exp(stop) - jnp.exp(start)
-        return change @ (jnp.exp(-start) * jax.grad(information)(start)) - (information(stop) - information(start))
+        return change @ (jnp.exp(-start) * jax.grad(information)(start)) - (
+            information(stop) - information(start)
+        )
 
     ends = jnp.stack([some_points(1, 3)[0], some_points(1, 3)[0] + 0.7])
     ours = lambda ends: model.step_kl(ends[0], ends[1])  # noqa: E731
     np.testing.assert_allclose(ours(ends), bregman(ends), rtol=AUTODIFF)
     np.testing.assert_allclose(jax.grad(ours)(ends), jax.grad(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF)
-    np.testing.assert_allclose(jax.hessian(ours)(ends), jax.hessian(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF)
+    np.testing.assert_allclose(
+        jax.hessian(ours)(ends), jax.hessian(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF
+    )
 
 
 # --- arrays ------------------------------------------------------------------------------------------------------
@@ -354,14 +378,16 @@ def test_decoupled_scales_see_only_themselves(representation):
     assert apart.sizes == joint.sizes
     points = some_points(3, len(joint.scales))
     stops = points + 0.8
-    found = [np.asarray(apart.mmse(points)), np.asarray(apart.metric(points)), np.asarray(apart.coupling(points))]
+    found = [
+        np.asarray(apart.mmse(points)),
+        np.asarray(apart.metric(points)),
+        np.asarray(apart.coupling(points)),
+    ]
     steps = np.asarray(apart.step_kl(points, stops))
     information = np.asarray(apart.mutual_information(points))
     norms = {p: np.asarray(apart.jacobian_norms(points, p)) for p in PREDICTIONS}
     for i, point in enumerate(points):
-        alone = [
-            Dense(spectrum.covariance_matrix(), [a]) for a in representation.matrices((4, 4)).values()
-        ]
+        alone = [Dense(spectrum.covariance_matrix(), [a]) for a in representation.matrices((4, 4)).values()]
         own = [[value] for value in point]
         mmse = [d.mmse(v)[0] for d, v in zip(alone, own, strict=True)]
         np.testing.assert_allclose(found[0][i], mmse, rtol=DENSE)
@@ -382,5 +408,8 @@ def test_a_discrete_sum_of_logarithms():
     """Four variances worked by hand: 1/2 sum log(1 + g c), with mpmath's logarithm."""
     variances = np.array([[4.0, 1.0], [0.5, 1e-9]])
     model = lt.GaussianModel(lt.Spectrum(variances), lt.SingleScale())
-    exact = sum(mpmath.log(1 + mpmath.exp(mpmath.mpf("0.25")) * mpmath.mpf(float(c))) for c in variances.ravel()) / 2
+    exact = (
+        sum(mpmath.log(1 + mpmath.exp(mpmath.mpf("0.25")) * mpmath.mpf(float(c))) for c in variances.ravel())
+        / 2
+    )
     assert np.isclose(float(model.mutual_information([0.25])), float(exact), rtol=ROUND_OFF)
