@@ -6,6 +6,7 @@ the operators itself. Neither knows blocks, trees, information forms or mode wei
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -30,7 +31,7 @@ class Dense:
         return np.cumsum([0, *(len(a) for a in self.operators)])
 
     def parts(self, matrix):
-        cuts = [slice(a, b) for a, b in zip(self.edges, self.edges[1:], strict=False)]
+        cuts = [slice(a, b) for a, b in pairwise(self.edges)]
         return [[matrix[i, j] for j in cuts] for i in cuts]
 
     @cached_property
@@ -185,7 +186,7 @@ class Digits:
             posterior = self._solved(logsnr)[2]
             return [
                 mpmath.fsum(posterior[i, i] for i in range(a, b))
-                for a, b in zip(self.edges, self.edges[1:], strict=False)
+                for a, b in pairwise(self.edges)
             ]
 
     def gram(self, logsnr):

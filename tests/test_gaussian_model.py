@@ -1,5 +1,7 @@
 """Every quantity of the closed-form model, against linear algebra that knows nothing of its structure."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -151,7 +153,7 @@ def test_variances_of_zero_say_nothing():
 def bands(cutoffs, size):
     index = np.maximum(*np.ogrid[:size, :size])
     edges = [size, *cutoffs, 0]
-    return [(index < upper) & (index >= lower) for upper, lower in zip(edges, edges[1:], strict=False)]
+    return [(index < upper) & (index >= lower) for upper, lower in pairwise(edges)]
 
 
 EXTREME = {

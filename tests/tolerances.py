@@ -3,9 +3,9 @@
 ROUND_OFF = 1e-11  # relative; some thousand float64 operations without cancellation
 CANCELLATION = 1e-8  # relative; a difference of float64 numbers that agree in about four digits
 QUADRATURE = 1e-8  # relative; a Gauss rule of some twenty nodes a dimension on a smooth integrand
-FINITE_DIFFERENCE = (
-    1e-7  # relative; central difference, step 1e-3 of the argument, Richardson-extrapolated once
-)
+FINITE_DIFFERENCE = 1e-7  # relative; first central difference, step 1e-3, Richardson-extrapolated once
+SECOND_DIFFERENCE = 1e-5  # relative; second central difference, step 2e-2, Richardson-extrapolated once
+LIMIT = 5e-3  # relative; a limit of many steps or small ones, extrapolated from two of them
 MONTE_CARLO_SIGMAS = 4.0  # standard errors; chance of a false alarm 6e-5 a comparison, with fixed seeds none
 DENSE = 1e-10  # relative; dense linear algebra on a few hundred values with condition numbers up to 1e5
 MANY_DIGITS = 1e-11  # relative; closed forms without cancellation, whatever the scale of variances and noise
