@@ -18,7 +18,7 @@ The infimum runs over a continuum. Three facts turn (1) into a finite program wh
    which needs nothing but mmse and metric there (`dc_j/dg_k = -E||Phi_jk||^2 / 2`). Where g'_j < g_j, which
    only relaxed sources reach and by at most the cell's width h_j, c_j is below `t_j + e_j` with e_j the largest
    excess over the tangent at the corners, at the price of a slack `h_j e_j`.
-3. *The remaining minimum is explicit.* With (a) and (b), the function to be minimised over a cell is a multilinear
+3. *The remaining minimum is explicit.* With 1 and 2, the function to be minimised over a cell is a multilinear
    interpolant plus `sum_j (g'_j - g_j) t_j(g)`. Its second derivative along axis k is the constant
    `E||Phi_kk||^2` at the centre, and a function with second derivatives at most m_k along the axes is nowhere on a
    box more than `sum_k m_k h_k^2 / 8` below its least corner value.

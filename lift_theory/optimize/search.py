@@ -165,8 +165,8 @@ def fitted_axes(
     """Lattice axes that are dense where a given path makes small steps through a curved part of the surface.
 
     The error of a cell of width h at a step of size D is about `h^2 M_kk`, so that the best density of lattice
-    points along scale k is proportional to the cube root of `M_kk / D`. A fifth of the points is spread evenly, for paths
-    elsewhere.
+    points along scale k is proportional to the cube root of `M_kk / D`. A fifth of the points is spread evenly, for
+    paths elsewhere.
     """
     steps, scales = len(logsnr) - 1, logsnr.shape[1]
     time_fine = np.linspace(0.0, 1.0, 16 * steps + 1)

@@ -18,11 +18,11 @@ class DenseGaussian:
     names: tuple[str, ...] = field(default=(), metadata={"static": True})
 
     @property
-    def scales(self) -> tuple[str, ...]:  # noqa: D102
+    def scales(self) -> tuple[str, ...]:
         return self.names or tuple(f"scale{k}" for k in range(len(self.grams)))
 
     @property
-    def sizes(self) -> tuple[int, ...]:  # noqa: D102
+    def sizes(self) -> tuple[int, ...]:
         return (self.grams.shape[-1],) * len(self.grams)
 
     def _module(self, logsnr):
@@ -35,23 +35,23 @@ class DenseGaussian:
         eye = xp.eye(grams.shape[-1])
         return xp, grams, xp.linalg.inv(eye + xp.einsum("...k,kij->...ij", xp.exp(logsnr), grams))
 
-    def mutual_information(self, logsnr):  # noqa: D102
+    def mutual_information(self, logsnr):
         xp, grams = self._module(logsnr)
         precision = xp.eye(grams.shape[-1]) + xp.einsum("...k,kij->...ij", xp.exp(logsnr), grams)
         return 0.5 * xp.linalg.slogdet(precision)[1]
 
-    def mmse(self, logsnr):  # noqa: D102
+    def mmse(self, logsnr):
         xp, grams, covariance = self._posterior(logsnr)
         return xp.einsum("kij,...ji->...k", grams, covariance)
 
-    def metric(self, logsnr):  # noqa: D102
+    def metric(self, logsnr):
         xp, grams, covariance = self._posterior(logsnr)
         snr = xp.exp(logsnr)
         products = xp.einsum("kij,...jl->...kil", grams, covariance)
         gram = xp.einsum("...kij,...lji->...kl", products, products)
         return 0.5 * gram * snr[..., :, None] * snr[..., None, :]
 
-    def step_kl(self, start, stop):  # noqa: D102
+    def step_kl(self, start, stop):
         xp, grams, covariance = self._posterior(start)
         move = xp.exp(start) * xp.expm1(stop - start)
         ratio = covariance @ xp.einsum("...k,kij->...ij", move, grams)
