@@ -1,6 +1,7 @@
 """Paths as data, and their cost against the laws of whole trajectories."""
 
 import json
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -84,7 +85,7 @@ def test_path_cost_is_left_sum_minus_integral():
     logsnr = a_path(3, 2)
     with mpmath.workdps(60):
         total = exact.information(logsnr[0]) - exact.information(logsnr[-1])
-        for point, later in zip(logsnr, logsnr[1:], strict=False):
+        for point, later in pairwise(logsnr):
             for k, mmse in enumerate(exact.mmse(point)):
                 total += (mpmath.exp(float(later[k])) - mpmath.exp(float(point[k]))) * mmse / 2
     assert np.isclose(lt.path_kl(model, lt.Path(logsnr)), float(total), rtol=MANY_DIGITS)
@@ -165,7 +166,7 @@ def test_saved_paths_come_back_exactly(tmp_path, points):
 def test_files_that_are_no_paths(tmp_path, content):
     file = tmp_path / "path.json"
     file.write_text(content)
-    with pytest.raises(ValueError, match="must hold a path written by Path.save"):
+    with pytest.raises(ValueError, match="must hold a path written by"):
         lt.Path.load(file)
 
 
