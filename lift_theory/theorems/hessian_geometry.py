@@ -23,6 +23,7 @@ How the proof goes: all first-kind Christoffel symbols of a Hessian metric are h
 the Riemann tensor the fourth derivatives then cancel, and what is left is a determinant.
 """
 
+import functools
 from itertools import product
 from typing import Any
 
@@ -100,7 +101,7 @@ statement = Statement(
         "orthogonal scales with independent coefficients these are the SNRs.",
         "Two modes: Gaussian data in one block of two fine modes with one coarse mode, as for the averages of "
         "pairs in one dimension; white noise of SNR g_high and g_low on the orthogonal split of the block.",
-        "ρ > 0 iff both weights are there and the variances differ; then K < 0, and −1/2 ≤ K.",
+        "ρ > 0 iff both weights are there and the variances differ; then −1/2 < K < 0.",
     ),
 )
 
@@ -108,15 +109,7 @@ statement = Statement(
 def proof(statement: Statement) -> tuple[Step, ...]:
     """Compute the Riemann tensor of a general fourth-order jet; then insert the special cases."""
     g = sympy.symbols("x y", real=True)
-    fourth = sympy.symbols("f_0:5", real=True)
-    potential = _form(JET[:3], g) / 2 + _form(JET[3:], g) / 6 + _form(fourth, g) / 24
-    metric = sympy.hessian(potential, g)
-    christoffel = [
-        (sympy.diff(metric[j, m], g[i]) + sympy.diff(metric[i, m], g[j]) - sympy.diff(metric[i, j], g[m])) / 2
-        for i, j, m in product(range(2), repeat=3)
-    ]
-    third = [sympy.diff(potential, g[i], g[j], g[m]) for i, j, m in product(range(2), repeat=3)]
-    change = sympy.symbols("p q r s", real=True)
+    christoffel, third, curvature = _gaussian_curvature(g)
     degree, first, second = sympy.symbols("m g_1 g_2", positive=True)
 
     return (
@@ -128,12 +121,12 @@ def proof(statement: Statement) -> tuple[Step, ...]:
             says="The Christoffel symbols of the first kind, ½(∂_i h_jm + ∂_j h_im − ∂_m h_ij), are half the "
             "third derivatives of φ. (Curvature depends on φ up to its fourth derivatives; the "
             "polynomial with general derivatives up to the fourth at a point therefore stands for any φ.)",
-            left=sympy.Matrix(christoffel),
-            right=sympy.Matrix(third) / 2,
+            left=christoffel,
+            right=third / 2,
         ),
         Symbolic(
             says="The Riemann tensor R_1212 over det h: the fourth derivatives are gone.",
-            left=_gaussian_curvature(metric, christoffel, g),
+            left=curvature,
             right=statement.expression("curvature"),
             by=sympy.cancel,
         ),
@@ -146,9 +139,7 @@ def proof(statement: Statement) -> tuple[Step, ...]:
         ),
         Symbolic(
             says="A linear change of coordinates turns quadratic and cubic forms, and leaves K as it is.",
-            left=statement.expression(
-                "curvature", **_jet(_form(JET[:3], _turned(g, change)), _form(JET[3:], _turned(g, change)), g)
-            ),
+            left=statement.expression("curvature", **_jet(*_turned(g), g)),
             right=statement.expression("curvature"),
             by=sympy.factor,
         ),
@@ -168,10 +159,10 @@ def proof(statement: Statement) -> tuple[Step, ...]:
             says="Gaussian data: I is half the log-determinant of 1 + S^(1/2) Λ S^(1/2).",
             theorem=gaussian_information.theorem,
         ),
-        _two_modes(statement),
+        *_two_modes(statement),
         _folded(statement),
         Symbolic(
-            says="K + ½ is a square over a square: K lies between −½ and 0, and it is 0 for ρ = 0 only.",
+            says="K + ½ is a square over a square: K is at least −½, and 0 for ρ = 0 only.",
             left=statement.expression("aliased") + sympy.Rational(1, 2),
             right=(left_over - rho**2) ** 2 / (2 * (left_over + rho**2) ** 2),
         ),
@@ -203,28 +194,46 @@ def _form(coefficients: tuple[Any, ...], at: Any) -> sympy.Expr:
     )
 
 
-def _turned(g: Any, change: tuple[Any, ...]) -> tuple[sympy.Expr, sympy.Expr]:
-    p, q, r, s = change
-    return p * g[0] + q * g[1], r * g[0] + s * g[1]
+@functools.cache
+def _turned(g: Any) -> tuple[sympy.Expr, sympy.Expr]:
+    """The second and third order of φ after a linear change of coordinates."""
+    p, q, r, s = sympy.symbols("p q r s", real=True)
+    turned = (p * g[0] + q * g[1], r * g[0] + s * g[1])
+    return _form(JET[:3], turned) / 2, _form(JET[3:], turned) / 6
 
 
+@functools.cache
 def _jet(second: sympy.Expr, third: sympy.Expr, g: Any) -> dict[str, sympy.Expr]:
-    """Second and third derivatives at a point, under the names of the statement."""
+    """Second derivatives of one function and third ones of another, under the names of the statement."""
     orders = [(2 - i, i) for i in range(3)] + [(3 - i, i) for i in range(4)]
-    sources = [second / 2] * 3 + [third / 6] * 4
+    sources = [second] * 3 + [third] * 4
     return {
-        symbol.name: sympy.diff(source, *((v, n) for v, n in zip(g, order, strict=True) if n))
+        symbol.name: sympy.factor(sympy.diff(source, *zip(g, order, strict=True)))
         for symbol, source, order in zip(JET, sources, orders, strict=True)
     }
 
 
-def _gaussian_curvature(metric: sympy.Matrix, christoffel: list[sympy.Expr], g: Any) -> sympy.Expr:
-    """R_1212 / det h at the origin, from the definition of the Riemann tensor."""
-    origin = dict.fromkeys(g, 0)
-    inverse = metric.inv()
+@functools.cache
+def _gaussian_curvature(g: Any) -> tuple[sympy.Matrix, sympy.Matrix, sympy.Expr]:
+    """Christoffel symbols, third derivatives, and R_1212 / det h at the origin, by their definitions.
+
+    The potential is a polynomial with general derivatives of orders two to four.
+    """
+    fourth = sympy.symbols("f_0:5", real=True)
+    potential = _form(JET[:3], g) / 2 + _form(JET[3:], g) / 6 + _form(fourth, g) / 24
+    metric = sympy.hessian(potential, g)
+    indices = list(product(range(2), repeat=3))
+    first_kind: dict[Any, Any] = {
+        (i, j, m): (
+            sympy.diff(metric[j, m], g[i]) + sympy.diff(metric[i, m], g[j]) - sympy.diff(metric[i, j], g[m])
+        )
+        / 2
+        for i, j, m in indices
+    }
+    inverse, origin = metric.inv(), dict.fromkeys(g, 0)
 
     def symbol(upper: int, i: int, j: int) -> sympy.Expr:
-        return sum(inverse[upper, m] * christoffel[4 * i + 2 * j + m] for m in range(2))
+        return sum(inverse[upper, m] * first_kind[i, j, m] for m in range(2))
 
     def riemann(upper: int) -> sympy.Expr:
         """R^upper_212."""
@@ -235,19 +244,48 @@ def _gaussian_curvature(metric: sympy.Matrix, christoffel: list[sympy.Expr], g: 
         return slope.subs(origin) + turn.subs(origin)
 
     here = metric.subs(origin)
-    return (here[0, 0] * riemann(0) + here[0, 1] * riemann(1)) / here.det()
+    curvature = (here[0, 0] * riemann(0) + here[0, 1] * riemann(1)) / here.det()
+    third = [sympy.diff(potential, g[i], g[j], g[m]) for i, j, m in indices]
+    return (
+        sympy.Matrix([first_kind[index] for index in indices]),
+        sympy.Matrix(third),
+        sympy.cancel(curvature),
+    )
 
 
-def _two_modes(statement: Statement) -> Symbolic:
-    g = (g_high, g_low)
+def _two_modes(statement: Statement) -> tuple[Symbolic, ...]:
     cross = rho * sympy.sqrt(v_high * v_low)
     covariance = sympy.Matrix([[v_high, cross], [cross, v_low]])
-    potential = -sympy.log((sympy.eye(2) + covariance * sympy.diag(*g)).det()) / 2
-    return Symbolic(
-        says="Two correlated coefficients, each seen at its own SNR: differentiate −½ log det(1 + SΛ).",
-        left=statement.expression("curvature", **_jet(2 * potential, 6 * potential, g)),
-        right=statement.expression("aliased"),
-        by=sympy.factor,
+    shifted = sympy.symbols("x_high x_low", positive=True)
+    offset = sympy.Symbol("kappa", positive=True)
+    shift_high, shift_low = (1 / ((1 - rho**2) * v) for v in (v_high, v_low))
+    potential = -sympy.log(shifted[0] * shifted[1] - offset) / 2
+    area = shifted[0] * shifted[1]
+    curvature = -2 * offset * area / (area + offset) ** 2
+    return (
+        Symbolic(
+            says="Two correlated coefficients, each seen at its own SNR: det(1 + SΛ) is, up to a factor, "
+            "x_high x_low − κ, with x = g + 1/((1 − ρ²) v) and κ = ρ²/((1 − ρ²)² v_high v_low).",
+            left=(sympy.eye(2) + covariance * sympy.diag(g_high, g_low)).det(),
+            right=(1 - rho**2)
+            * v_high
+            * v_low
+            * ((g_high + shift_high) * (g_low + shift_low) - rho**2 * shift_high * shift_low),
+        ),
+        Symbolic(
+            says="A shift of the coordinates changes no derivative. Differentiate −½ log(x_high x_low − κ).",
+            left=statement.expression("curvature", **_jet(potential, potential, shifted)),
+            right=curvature,
+            by=sympy.factor,
+        ),
+        Symbolic(
+            says="Go back to the SNRs.",
+            left=curvature.subs(offset, rho**2 * shift_high * shift_low),
+            right=statement.expression(
+                "aliased", g_high=shifted[0] - shift_high, g_low=shifted[1] - shift_low
+            ),
+            by=sympy.factor,
+        ),
     )
 
 
