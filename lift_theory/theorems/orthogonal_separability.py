@@ -20,7 +20,7 @@ from lift_theory.theorems import bregman_path_kl
 from lift_theory.theorems._theorem import Claim, Earlier, Statement, Step, Symbolic, Theorem, Variable
 
 k = sympy.Symbol("k", integer=True)
-scales = sympy.Symbol("K", integer=True, positive=True)
+scales, count = sympy.symbols("K count", integer=True, positive=True)
 part, length = sympy.IndexedBase("part"), sympy.IndexedBase("length")
 LIMIT = r"\lim_{n\to\infty} n\, C_n^{\mathrm{%s}}"
 
@@ -40,7 +40,7 @@ statement = Statement(
         Claim(
             name="penalty",
             left=sympy.Symbol(r"\lim_{n\to\infty} C_n^{\mathrm{staged}} / C_n^{\mathrm{lockstep}}"),
-            right=sympy.Mul(1, scales),
+            right=count,
             relation="<=",
         ),
     ),
@@ -52,7 +52,7 @@ statement = Statement(
             meaning="best n-step cost of every scale alone",
         ),
         Variable(symbol=length, size=scales, tex="L", meaning="length of every scale alone, √nats"),
-        Variable(symbol=scales, tex="K", low=1, high=6, meaning="number of scales"),
+        Variable(symbol=count, tex="K", low=1, high=6, meaning="number of scales"),
     ),
     assumptions=(
         "The coefficients y_k = A_k x of different scales are independent, and determine x (Gaussian "
@@ -128,13 +128,13 @@ def proof(statement: Statement) -> tuple[Step, ...]:
         Symbolic(
             says="K times lock-step minus staged is a sum of squares Σ (L_k − L_l)²/2 over pairs "
             "(Cauchy-Schwarz; three scales written out).",
-            left=statement.expression("penalty", K=3) * lock[2] - staged[2],
+            left=statement.expression("penalty", count=3) * lock[2] - staged[2],
             right=((x - y) ** 2 + (y - z) ** 2 + (x - z) ** 2) / 2,
         ),
         Symbolic(
             says="Equal lengths attain it.",
             left=(staged[1] / lock[1]).subs(y, x),
-            right=statement.expression("penalty", K=2),
+            right=statement.expression("penalty", count=2),
         ),
     )
 
