@@ -37,7 +37,7 @@ class FlowSolution:
 
     @property
     def lower_bound(self) -> float:
-        """What the potentials prove: their difference less the violation once per layer."""
+        """What the potentials prove, their difference less the violation once per layer."""
         layers = len(self.potentials) - 1
         return float(self.potentials[0, 0] - self.potentials[-1, -1] - layers * max(self.violation, 0.0))
 

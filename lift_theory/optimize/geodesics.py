@@ -46,7 +46,7 @@ class GeodesicCurve:
 
     @property
     def length(self) -> float:
-        """Length L in the information metric: the best n-step path costs `L^2 / (2 n)` nats to leading order."""
+        """Length L in the information metric; the best n-step path costs `L^2 / (2 n)` nats to leading order."""
         return float(self.arc[-1])
 
     def path(self, steps: int) -> Path:
