@@ -22,7 +22,8 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy
-from sympy.printing.latex import LatexPrinter
+
+from lift_theory.theorems._expressions import Latex, mutations, plainly_nonzero, unroll
 
 DIGITS = 50  # decimals to which a numerical identity has to hold
 
@@ -93,9 +94,7 @@ class Statement:
 
     def expression(self, claim: str, **values: Any) -> sympy.Expr:
         """Substitute expressions for variables in the right-hand side of `claim` (sequences for vectors)."""
-        known = {v.name: v for v in self.variables}
-        if unknown := set(values) - set(known):
-            raise KeyError(f"the statement has the variables {sorted(known)}; got {sorted(unknown)}")
+        known = self._known(values)
         scalars: dict[Any, Any] = {}
         entries: dict[Any, Any] = {}
         for name, value in values.items():
@@ -107,14 +106,14 @@ class Statement:
             else:
                 scalars[symbol] = sympy.sympify(value)
         sized = self[claim].right.subs({k: v for k, v in scalars.items() if k.is_integer})
-        unrolled = sized.replace(lambda e: isinstance(e, sympy.Sum), _unroll)
+        unrolled = sized.replace(lambda e: isinstance(e, sympy.Sum), unroll)
         return unrolled.subs({**scalars, **entries}, simultaneous=True)
 
     def latex(self, claim: str) -> str:
         """Typeset `claim` as an equation or inequality."""
         tex = {getattr(v.symbol, "label", v.symbol): v.tex for v in self.variables if v.tex}
         relation = {"=": "=", "<=": r"\le", ">=": r"\ge"}[self[claim].relation]
-        printer = _Latex({"symbol_names": tex})
+        printer = Latex({"symbol_names": tex})
         sides = [printer.doprint(side) for side in (self[claim].left, self[claim].right)]
         return f" {relation} ".join(sides)
 
@@ -122,7 +121,7 @@ class Statement:
         """Yield every (what was done, wrong statement), leaving out changes that change no value."""
         for claim in self.claims:
             changed = [(f"{claim.name}: {what}", expr) for what, expr in claim.mistakes.items()]
-            changed += [(f"{claim.name}: {what}", expr) for what, expr in _mutations(claim.right)]
+            changed += [(f"{claim.name}: {what}", expr) for what, expr in mutations(claim.right)]
             seen: set[sympy.Expr] = {claim.right}
             for what, expr in changed:
                 if expr in seen:
@@ -138,6 +137,12 @@ class Statement:
         generator = random.Random(0)
         return [{v.name: v.draw(generator) for v in self.variables} for _ in range(count)]
 
+    def _known(self, values: Mapping[str, Any]) -> dict[str, Variable]:
+        known = {v.name: v for v in self.variables}
+        if unknown := set(values) - set(known):
+            raise KeyError(f"the statement has the variables {sorted(known)}; got {sorted(unknown)}")
+        return known
+
     def _differ(self, other: Statement, claim: str) -> bool:
         for point in self.examples(5):
             mine, theirs = self.value(claim, **point), other.value(claim, **point)
@@ -146,9 +151,7 @@ class Statement:
         return False
 
     def _evaluate(self, claim: str, module: str, values: Mapping[str, Any]) -> Any:
-        known = {v.name: v for v in self.variables}
-        if unknown := set(values) - set(known):
-            raise KeyError(f"the statement has the variables {sorted(known)}; got {sorted(unknown)}")
+        known = self._known(values)
         arguments: dict[Any, Any] = {}
         for name, value in values.items():
             arguments[known[name].symbol] = value
@@ -178,7 +181,7 @@ class Symbolic:
         difference = sympy.sympify(self.left) - sympy.sympify(self.right)
         entries = list(difference) if isinstance(difference, sympy.MatrixBase) else [difference]
         signs = not self.sign or getattr(sympy.sympify(self.right), f"is_{self.sign}") is True
-        if not signs or any(_plainly_nonzero(e) for e in entries):
+        if not signs or any(plainly_nonzero(e) for e in entries):
             return False
         return all(sympy.expand(e) == 0 or self.by(e) == 0 for e in entries)
 
@@ -326,63 +329,3 @@ def _run(theorem: Theorem) -> Report:
 @functools.lru_cache(maxsize=4096)
 def _compiled(expr: sympy.Expr, arguments: Sequence[Any], module: str) -> Callable[..., Any]:
     return sympy.lambdify(arguments, expr, module)
-
-
-def _unroll(total: sympy.Sum) -> sympy.Expr:
-    """Write a sum over integers term by term; leave one of symbolic length alone."""
-    index, first, last = total.limits[0]
-    if not (first.is_Integer and last.is_Integer):
-        return total
-    return sympy.Add(*(total.function.subs(index, i) for i in range(int(first), int(last) + 1)))
-
-
-def _plainly_nonzero(expr: sympy.Expr) -> bool:
-    """Whether a difference is far from zero at one point: spares the simplification of what is wrong."""
-    if (
-        expr.has(sympy.core.function.AppliedUndef, sympy.Derivative, sympy.Integral)
-        or not expr.is_commutative
-    ):
-        return False
-    integers = [s for s in expr.free_symbols if isinstance(s, sympy.Symbol) and s.is_integer]
-    expr = expr.subs({s: 2 + i for i, s in enumerate(sorted(integers, key=str))})
-    expr = expr.replace(lambda e: isinstance(e, sympy.Sum), _unroll)
-    unknown = sorted(expr.atoms(sympy.Symbol, sympy.Indexed), key=str)
-    value = expr.subs({s: sympy.Rational(7 + 4 * i, 11 + i) for i, s in enumerate(unknown)}).evalf(30)
-    return bool(value.is_number and abs(value) > sympy.Float("1e-10"))
-
-
-class _Latex(LatexPrinter):
-    """Print sums with their negative terms last."""
-
-    def _as_ordered_terms(self, expr: sympy.Expr, order: str | None = None) -> list[sympy.Expr]:
-        terms = super()._as_ordered_terms(expr, order=order)
-        return sorted(terms, key=lambda term: bool(term.could_extract_minus_sign()))
-
-
-def _mutations(expr: sympy.Expr) -> Iterator[tuple[str, sympy.Expr]]:
-    """Yield (what, wrong): the whole doubled or negated, a term dropped or doubled, a power dropped."""
-    yield "doubled", 2 * expr
-    yield "negated", -expr
-    for node in _nodes(expr):
-        changes: list[tuple[str, sympy.Expr]] = []
-        if isinstance(node, sympy.Add):
-            for term in node.args:
-                changes += [
-                    (f"drops {term}", node - term),
-                    (f"doubles {term}", node + term),
-                    (f"negates {term}", node - 2 * term),
-                ]
-        elif isinstance(node, sympy.Pow) and node.exp.is_number and node.exp not in (-1, 1):
-            changes.append((f"{node} becomes {node.base}", node.base))
-        for what, new in changes:
-            yield what, expr.xreplace({node: new})
-
-
-def _nodes(expr: sympy.Basic) -> Iterator[sympy.Basic]:
-    """Walk the tree, but not into the limits of sums and integrals nor into indices."""
-    yield expr
-    if isinstance(expr, sympy.Indexed):
-        return
-    bounded = isinstance(expr, (sympy.Sum, sympy.Product, sympy.Integral))
-    for argument in expr.args[:1] if bounded else expr.args:
-        yield from _nodes(argument)
