@@ -17,9 +17,6 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-PLANNED = {"anisotropic_floor", "orthogonal_separability", "single_mode_schedules"}
-"""Theorems that the chapters quote before they are written; any other unknown name fails the build."""
-
 
 class Claim(SphinxDirective):
     """Quote a theorem."""
@@ -33,12 +30,6 @@ class Claim(SphinxDirective):
         try:
             module = import_module(f"lift_theory.theorems.{name}")
         except ModuleNotFoundError as error:
-            if name in PLANNED:
-                return [
-                    nodes.paragraph(
-                        "", "", nodes.emphasis(text="(The theorem behind this is in preparation.)")
-                    )
-                ]
             raise self.error(f"no theorem is called {name!r}") from error
         self.env.note_dependency(module.__file__)
         statement = module.theorem.statement
