@@ -239,6 +239,7 @@ def _discrete_law(statement: Statement, *, values: str, weights: str, snr: str) 
     def data_slope(x: Any) -> Any:
         return mpmath.diff(lambda v: posterior_moment(v, 1), x)
 
+    @functools.cache
     def noise_slope(x: Any) -> Any:
         alpha, sigma = _levels(snr)
         return mpmath.diff(lambda v: (v - alpha * posterior_moment(v, 1)) / sigma, x)
