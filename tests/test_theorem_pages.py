@@ -89,6 +89,14 @@ def test_examination_tries_the_statement_and_every_mutant():
     assert careless.past_test == careless.mutants
 
 
+def test_a_test_that_stumbles_is_named():
+    def stumbles(statement: Statement) -> None:
+        raise TypeError("complex")
+
+    with pytest.raises(RuntimeError, match=r"test_theorem_pages must reject by an assertion.*complex"):
+        checks.examine(THEOREM, stumbles)
+
+
 def test_a_mutated_statement_shows_as_failed(broken):
     text = pages.page(broken, [], [], GOOD)
     assert ":class: status failed" in text

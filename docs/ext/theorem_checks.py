@@ -99,6 +99,8 @@ def _objection(check: Callable[[Statement], None], statement: Statement) -> str:
         check(statement)
     except AssertionError as error:
         return " ".join(str(error).split()) or "an assertion fails"
+    except Exception as error:
+        raise RuntimeError(f"{check.__module__} must reject by an assertion, but raised {error!r}") from error
     return ""
 
 
