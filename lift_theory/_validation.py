@@ -33,7 +33,9 @@ def real_array(value: Any, *, name: str, finite: bool = True) -> np.ndarray:
         )
     array = raw.astype(np.float64)
     if np.isnan(array).any():
-        raise ValueError(f"{name} must not contain NaN; {int(np.isnan(array).sum())} of {array.size} entries are.")
+        raise ValueError(
+            f"{name} must not contain NaN; {int(np.isnan(array).sum())} of {array.size} entries are."
+        )
     if finite and np.isinf(array).any():
         raise ValueError(
             f"{name} must be finite; {int(np.isinf(array).sum())} of {array.size} entries are infinite. "
@@ -64,6 +66,17 @@ def whole_number(value: Any, *, name: str, least: int) -> int:
     if number < least:
         raise ValueError(f"{name} must be at least {least}; got {number}.")
     return number
+
+
+def model_like(value: Any, *, name: str = "model") -> None:
+    """Refuse what lacks the scales and functions of a model."""
+    needed = ("scales", "mutual_information", "mmse", "step_kl")
+    missing = [member for member in needed if not hasattr(value, member)]
+    if missing or isinstance(value, type):
+        raise TypeError(
+            f"{name} must be a GaussianModel or offer the same members; got {type(value).__name__}"
+            + (f", which has no {', '.join(missing)}." if missing else ", a class: make an instance of it.")
+        )
 
 
 def one_of(value: Any, options: Sequence[str], *, name: str) -> str:

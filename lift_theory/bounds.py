@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from lift_theory.channels import excess
@@ -36,7 +37,9 @@ def lower_bound(model: GaussianModel, steps: int, start: Any, stop: Any) -> floa
         True
     """
     if not isinstance(model, GaussianModel):
-        raise TypeError(f"the anisotropic floor is a theorem about a GaussianModel; got {type(model).__name__}.")
+        raise TypeError(
+            f"the anisotropic floor is a theorem about a GaussianModel; got {type(model).__name__}."
+        )
     count, begin, end = _ends(model, steps, start, stop)
     rates = model.log_precision_ratios(begin, end) / count
-    return float(count / 2 * np.sum(excess(np.expm1(rates))))
+    return float(count / 2 * np.sum(np.asarray(excess(jnp.expm1(rates)))))

@@ -86,7 +86,9 @@ def _without(values: Members, index: int) -> Members:
 
 def _sum_without(values: Members) -> Members:
     """For each member, the sum over all the others (not the total minus itself, which would cancel)."""
-    return [sum(_without(values, i)) if len(values) > 1 else jnp.zeros_like(values[i]) for i in range(len(values))]
+    return [
+        sum(_without(values, i)) if len(values) > 1 else jnp.zeros_like(values[i]) for i in range(len(values))
+    ]
 
 
 @jax.tree_util.register_dataclass
@@ -97,18 +99,28 @@ class ModeChannels:
     variances: tuple[Float[Array, " modes"], ...]
 
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
-        return sum(0.5 * jnp.sum(jnp.log1p(g[k] * c)) for k, c in enumerate(self.variances))
+        """Nats."""
+        return 0.5 * sum((jnp.sum(jnp.log1p(g[k] * c)) for k, c in enumerate(self.variances)), jnp.zeros(()))
 
     def mmse(self, g: Float[Array, " scales"]) -> Float[Array, " scales"]:
+        """Posterior variance, summed over the coefficients of each scale."""
         return jnp.stack([jnp.sum(c / (1.0 + g[k] * c)) for k, c in enumerate(self.variances)])
 
     def gram(self, g: Float[Array, " scales"]) -> Float[Array, "scales scales"]:
-        return jnp.diag(jnp.stack([jnp.sum((c / (1.0 + g[k] * c)) ** 2) for k, c in enumerate(self.variances)]))
+        """`||Phi_kl||_F^2`."""
+        return jnp.diag(
+            jnp.stack([jnp.sum((c / (1.0 + g[k] * c)) ** 2) for k, c in enumerate(self.variances)])
+        )
 
     def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
-        return sum(0.5 * jnp.sum(excess(dg[k] * c / (1.0 + g[k] * c))) for k, c in enumerate(self.variances))
+        """Bregman divergence in nats of the step from g to g + dg."""
+        steps = (jnp.sum(excess(dg[k] * c / (1.0 + g[k] * c))) for k, c in enumerate(self.variances))
+        return 0.5 * sum(steps, jnp.zeros(()))
 
-    def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+    def complement(
+        self, g: Float[Array, " scales"]
+    ) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
         rest = [1.0 / (1.0 + g[k] * c) for k, c in enumerate(self.variances)]
         return (
             jnp.stack([jnp.sum(r**2) for r in rest]),
@@ -146,18 +158,21 @@ class RankOneBlocks:
         return d, r, pi, s, total
 
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Nats."""
         gamma, _ = self._members()
         s = self._posterior(g)[3]
         blocks = sum(jnp.sum(jnp.log1p(g[0] * c)) for c in gamma) + jnp.sum(jnp.log1p(g[1] * s))
         return 0.5 * (blocks + jnp.sum(jnp.log1p(g[0] * self.alone)))
 
     def mmse(self, g: Float[Array, " scales"]) -> Float[Array, " scales"]:
+        """Posterior variance, summed over the coefficients of each scale."""
         d, _, pi, s, total = self._posterior(g)
         first = sum(di * (1.0 / total + rest) for di, rest in zip(d, _sum_without(pi), strict=True))
         alone = self.alone / (1.0 + g[0] * self.alone)
         return jnp.stack([jnp.sum(first) + jnp.sum(alone), jnp.sum(s / total)])
 
     def gram(self, g: Float[Array, " scales"]) -> Float[Array, "scales scales"]:
+        """`||Phi_kl||_F^2`."""
         d, r, pi, s, total = self._posterior(g)
         own = sum((di * (1.0 / total + rest)) ** 2 for di, rest in zip(d, _sum_without(pi), strict=True))
         own = own + 2.0 * _pair_products([di * p for di, p in zip(d, pi, strict=True)])
@@ -167,6 +182,7 @@ class RankOneBlocks:
         return jnp.stack([jnp.stack([first, cross]), jnp.stack([cross, second])])
 
     def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Bregman divergence in nats of the step from g to g + dg."""
         d, r, _, _, total = self._posterior(g)
         grow = [dg[0] * di for di in d]
         linear, products = _elementary(grow)
@@ -183,7 +199,10 @@ class RankOneBlocks:
         alone = jnp.sum(excess(dg[0] * self.alone / (1.0 + g[0] * self.alone)))
         return 0.5 * (jnp.sum(step_excess(linear, products, log_ratio)) + alone)
 
-    def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+    def complement(
+        self, g: Float[Array, " scales"]
+    ) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
         d, r, pi, s, total = self._posterior(g)
         keep = [
             jnp.where(c > 0, ri + g[0] * di * p, 0.0)
@@ -210,18 +229,25 @@ class ScaledChannels:
     """Coefficients of each scale beyond the inner ones: they are always zero."""
 
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Nats."""
         return self.inner.information(self.gain * g)
 
     def mmse(self, g: Float[Array, " scales"]) -> Float[Array, " scales"]:
+        """Posterior variance, summed over the coefficients of each scale."""
         return self.gain * self.inner.mmse(self.gain * g)
 
     def gram(self, g: Float[Array, " scales"]) -> Float[Array, "scales scales"]:
+        """`||Phi_kl||_F^2`."""
         return jnp.outer(self.gain, self.gain) * self.inner.gram(self.gain * g)
 
     def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Bregman divergence in nats of the step from g to g + dg."""
         return self.inner.step(self.gain * g, self.gain * dg)
 
-    def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+    def complement(
+        self, g: Float[Array, " scales"]
+    ) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
         squares, traces = self.inner.complement(self.gain * g)
         return squares + self.hidden, self.gain * traces
 
@@ -241,6 +267,7 @@ class DenseBlocks:
     """Coefficients of each scale beyond `ranks`: they are always zero."""
 
     def precision(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
+        """What the scales add to the whitened precision."""
         return jnp.einsum("k,bkij->bij", g, self.grams)
 
     def _covariance(self, g: Float[Array, " scales"]) -> Float[Array, "blocks members members"]:
@@ -248,19 +275,27 @@ class DenseBlocks:
         return jnp.swapaxes(root, -1, -2) @ root
 
     def information(self, g: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Nats."""
         return _dense_information(self, g)
 
     def mmse(self, g: Float[Array, " scales"]) -> Float[Array, " scales"]:
+        """Posterior variance, summed over the coefficients of each scale."""
         return jnp.einsum("bkij,bji->k", self.grams, self._covariance(g))
 
     def gram(self, g: Float[Array, " scales"]) -> Float[Array, "scales scales"]:
+        """`||Phi_kl||_F^2`."""
         products = jnp.einsum("bkij,bjl->bkil", self.grams, self._covariance(g))
         return jnp.einsum("bkij,blji->kl", products, products)
 
     def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
+        """Bregman divergence in nats of the step from g to g + dg."""
         return _dense_step(self, g, dg)
 
-    def complement(self, g: Float[Array, " scales"]) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+    def complement(
+        self, g: Float[Array, " scales"]
+    ) -> tuple[Float[Array, " scales"], Float[Array, " scales"]]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
+
         def of_scale(k: Any) -> tuple[Any, Any]:
             values = jnp.maximum(self.relative(g.at[k].set(0.0), self.grams[:, k]), 0.0)[:, ::-1]
             used = jnp.arange(self.grams.shape[-1]) < self.ranks[:, k, None]
@@ -279,7 +314,9 @@ class DenseBlocks:
 
 
 @jax.custom_jvp
-def _inverse_root(precision: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members members"]:
+def _inverse_root(
+    precision: Float[Array, "*blocks members members"],
+) -> Float[Array, "*blocks members members"]:
     """Inverse of the Cholesky factor of `1 + precision`.
 
     Its derivative is all products: factorizations that run beside each other can block a small thread pool for good
@@ -314,7 +351,9 @@ def _dense_information_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 @jax.custom_jvp
-def _dense_step(blocks: DenseBlocks, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Float[Array, ""]:
+def _dense_step(
+    blocks: DenseBlocks, g: Float[Array, " scales"], dg: Float[Array, " scales"]
+) -> Float[Array, ""]:
     return 0.5 * jnp.sum(excess(blocks.relative(g, blocks.precision(dg))))
 
 

@@ -7,12 +7,13 @@ the path KL among all placements on that curve, so that two shapes can be compar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from lift_theory._validation import one_of, per_scale, real_number, whole_number
+from lift_theory._validation import model_like, one_of, per_scale, real_number, whole_number
 from lift_theory.gaussian import Model
 from lift_theory.paths import Path
 
@@ -87,6 +88,7 @@ def equal_information_path(
         >>> path.lead(ratio=2.0).round(6)[3]
         np.float64(0.0)
     """
+    model_like(model)
     levels = np.arange(1, len(model.scales))
     return constant_lead_path(
         model,
@@ -161,9 +163,13 @@ def staged_path(
         [[-4.0, -4.0], [-4.0, 0.0], [-4.0, 4.0], [0.0, 4.0], [4.0, 4.0]]
     """
     steps, begin, end = _ends(model, steps, start, stop)
-    names = tuple(reversed(model.scales)) if order is None else tuple(order)
-    if sorted(names) != sorted(model.scales):
-        raise ValueError(f"order must name every scale of {model.scales} once; got {names}.")
+    names = tuple(reversed(model.scales)) if order is None else order
+    if (
+        not isinstance(names, tuple | list)
+        or len(names) != len(model.scales)
+        or any(s not in names for s in model.scales)
+    ):
+        raise ValueError(f"order must name every scale of {model.scales} once, as a tuple; got {order!r}.")
     index = [model.scales.index(name) for name in names]
     moving = [k for k in index if end[k] > begin[k]]
     if steps < len(moving):
@@ -188,6 +194,7 @@ def staged_path(
 
 
 def _ends(model: Model, steps: Any, start: Any, stop: Any) -> tuple[int, np.ndarray, np.ndarray]:
+    model_like(model)
     count = whole_number(steps, name="steps", least=1)
     begin = per_scale(start, scales=model.scales, name="start")
     end = per_scale(stop, scales=model.scales, name="stop")
@@ -222,7 +229,7 @@ def _best_split(model: Model, corners: list[np.ndarray], steps: int) -> np.ndarr
         return np.tile(corners[0], (steps + 1, 1))
     candidates = np.linspace(0.0, 1.0, _COARSE)
     legs: list[dict[int, tuple[float, np.ndarray]]] = []
-    for first, second in zip(corners, corners[1:], strict=False):
+    for first, second in pairwise(corners):
         curve = _line(first, second)
         most = steps - (len(corners) - 2)
         costs = _costs_of_counts(model, curve, candidates, most)
@@ -264,7 +271,7 @@ def _shortest(model: Model, curve: Curve, choices: list[np.ndarray]) -> np.ndarr
     tables = [_table(model, curve, u) for u in choices]
     value = np.zeros(1)
     back = []
-    for (u, g, slope), (later, target, _) in zip(tables, tables[1:], strict=False):
+    for (u, g, slope), (later, target, _) in pairwise(tables):
         edges = value[:, None] + 0.5 * (slope @ target.T - np.sum(slope * g, axis=1)[:, None])
         edges = np.where(later[None, :] >= u[:, None], edges, np.inf)
         back.append(edges.argmin(axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from lift_theory.laws import Covariance, Spectrum
 from lift_theory.representations import Channels, Representation, _shape_of
 
 PREDICTIONS = ("x0", "eps", "v")
+LogSNR = Float[Array, "... scales"] | Float[np.ndarray, "... scales"] | Sequence[Any]
+"""Log-SNRs in nats with one value per scale, finest first, on the last axis."""
 _WORK = 1 << 20
 """Modes times points handled at once; bounds the memory of large batches."""
 
@@ -57,7 +60,7 @@ class _ClosedForm:
     def _channels(self) -> Any:
         raise AttributeError("_channels")
 
-    def mutual_information(self, logsnr: Float[Array, "... scales"]) -> Float[Array, "..."]:
+    def mutual_information(self, logsnr: LogSNR) -> Float[Array, "..."]:
         """Mutual information between image and noisy scales in nats, `(1/2) logdet(1 + S^(1/2) Lam S^(1/2))`.
 
         Examples:
@@ -69,21 +72,19 @@ class _ClosedForm:
         """
         return self._evaluate("information", logsnr)
 
-    def mmse(self, logsnr: Float[Array, "... scales"]) -> Float[Array, "... scales"]:
+    def mmse(self, logsnr: LogSNR) -> Float[Array, "... scales"]:
         """Squared error of the posterior mean, summed over the coefficients of each scale (not a mean)."""
         return self._evaluate("mmse", logsnr)
 
-    def metric(self, logsnr: Float[Array, "... scales"]) -> Float[Array, "... scales scales"]:
-        """Information metric in log-SNR coordinates, `g_k g_l ||Phi_kl||_F^2 / 2` (Palomar & Payaro 2009, Thm 5).
+    def metric(self, logsnr: LogSNR) -> Float[Array, "... scales scales"]:
+        """Information metric in log-SNR coordinates, `g_k g_l ||Phi_kl||_F^2 / 2` (Payaro & Palomar 2009).
 
         It is minus the Hessian of the mutual information with respect to the SNRs, times `g_k g_l`; a small step
         costs `(1/2) dlam^T metric dlam` nats.
         """
         return self._evaluate("metric", logsnr)
 
-    def step_kl(
-        self, start: Float[Array, "... scales"], stop: Float[Array, "... scales"]
-    ) -> Float[Array, "..."]:
+    def step_kl(self, start: LogSNR, stop: LogSNR) -> Float[Array, "..."]:
         """Discretization error of one ancestral step in nats, accurate also for tiny steps.
 
         The Bregman divergence `(1/2) sum_k (g'_k - g_k) mmse_k(g) - [I(g') - I(g)]` of minus the mutual information.
@@ -94,10 +95,16 @@ class _ClosedForm:
         """
         begin = logsnr_array(start, scales=self.scales, name="start")
         end = logsnr_array(stop, scales=self.scales, name="stop")
-        begin, end = jnp.broadcast_arrays(begin, end)
+        try:
+            begin, end = jnp.broadcast_arrays(begin, end)
+        except ValueError:
+            raise ValueError(
+                f"start and stop must have shapes that broadcast; got {begin.shape} and {end.shape}. "
+                "Give both the same leading axes, or one of them none."
+            ) from None
         return _evaluate("step", self._channels, self._chunk, jnp.stack([begin, end], axis=-2))
 
-    def coupling(self, logsnr: Float[Array, "... scales"]) -> Float[Array, "... scales scales"]:
+    def coupling(self, logsnr: LogSNR) -> Float[Array, "... scales scales"]:
         """Posterior coupling of the scales, `||Phi_kl||^2 / sqrt(||Phi_kk||^2 ||Phi_ll||^2)`, between 0 and 1.
 
         It does not depend on the parametrisation of the network, unlike the Jacobian norms. A scale without any
@@ -105,9 +112,7 @@ class _ClosedForm:
         """
         return self._evaluate("coupling", logsnr)
 
-    def jacobian_norms(
-        self, logsnr: Float[Array, "... scales"], prediction: str = "x0"
-    ) -> Float[Array, "... scales scales"]:
+    def jacobian_norms(self, logsnr: LogSNR, prediction: str = "x0") -> Float[Array, "... scales scales"]:
         """Squared Frobenius norms `||d prediction_k / d x_l||^2` of the optimal denoiser.
 
         Inputs are variance preserving, `x_l = alpha_l y_l + sigma_l e_l` with `alpha_l^2 + sigma_l^2 = 1`. Row k is
@@ -152,7 +157,7 @@ class GaussianModel(_ClosedForm):
         >>> model.scales, model.sizes
         (('fine', 'coarse'), (256, 64))
         >>> [round(float(v), 3) for v in model.mmse([-1.0, 2.0])]
-        [26.336, 2.949]
+        [26.157, 3.028]
     """
 
     law: Spectrum | Covariance
@@ -172,7 +177,7 @@ class GaussianModel(_ClosedForm):
         _ = self._channels
 
     @cached_property
-    def _channels(self) -> Channels:  # type: ignore[override]
+    def _channels(self) -> Channels:
         return self.representation.channels(self.law)
 
     @property
@@ -185,7 +190,7 @@ class GaussianModel(_ClosedForm):
         """Number of coefficients of each scale."""
         return self.representation.sizes(_shape_of(self.law))
 
-    def log_precision_ratios(self, start: Float[Array, " scales"], stop: Float[Array, " scales"]) -> np.ndarray:
+    def log_precision_ratios(self, start: LogSNR, stop: LogSNR) -> np.ndarray:
         """Log of the eigenvalues of the posterior precision at `stop` relative to that at `start`, ascending.
 
         Their absolute values measure how far the two are apart (affine-invariant distance of matrices).
@@ -198,10 +203,13 @@ class GaussianModel(_ClosedForm):
             One value per pixel value, and zeros for members that only pad blocks.
         """
         begin, end = (
-            logsnr_array(point, scales=self.scales, name=name) for point, name in ((start, "start"), (stop, "stop"))
+            logsnr_array(point, scales=self.scales, name=name)
+            for point, name in ((start, "start"), (stop, "stop"))
         )
         if begin.ndim != 1 or end.ndim != 1 or bool((end < begin).any()):
-            raise ValueError(f"start and stop must be single points with start <= stop; got {start} and {stop}.")
+            raise ValueError(
+                f"start and stop must be single points with start <= stop; got {start} and {stop}."
+            )
         g, dg = jnp.exp(begin), jnp.exp(begin) * jnp.expm1(end - begin)
         if isinstance(self._channels, ModeChannels):
             ratios = [dg[k] * c / (1.0 + g[k] * c) for k, c in enumerate(self._channels.variances)]
@@ -253,6 +261,10 @@ class DecoupledModel(_ClosedForm):
 
     joint: GaussianModel
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.joint, GaussianModel):
+            raise TypeError(f"joint must be a GaussianModel; got {type(self.joint).__name__}.")
+
     @property
     def scales(self) -> tuple[str, ...]:
         """Names of the scales, finest first."""
@@ -264,7 +276,7 @@ class DecoupledModel(_ClosedForm):
         return self.joint.sizes
 
     @cached_property
-    def _channels(self) -> _OwnChannelOnly:  # type: ignore[override]
+    def _channels(self) -> _OwnChannelOnly:
         return _OwnChannelOnly(self.joint._channels)
 
 
@@ -348,7 +360,9 @@ _QUANTITIES = {
 
 
 @partial(jax.jit, static_argnames=("quantity", "chunk"))
-def _evaluate(quantity: str, channels: Channels, chunk: int, points: Float[Array, "... points scales"]) -> Array:
+def _evaluate(
+    quantity: str, channels: Channels, chunk: int, points: Float[Array, "... points scales"]
+) -> Array:
     """One quantity at many points, in chunks so that memory stays bounded."""
     function = partial(_QUANTITIES[quantity], channels)
     leading = points.shape[:-2]

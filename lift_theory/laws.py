@@ -53,14 +53,20 @@ class Spectrum:
                 "Pass squared magnitudes, not amplitudes or log-powers."
             )
         if variances.max() == 0:
-            raise ValueError("variances must be positive somewhere; all are zero, so there is nothing to denoise.")
+            raise ValueError(
+                "variances must be positive somewhere; all are zero, so there is nothing to denoise."
+            )
         basis = self.channel_basis
         if variances.ndim == 2 and basis is not None:
-            raise ValueError("channel_basis must be left out for variances of shape (H, W), which have one channel.")
+            raise ValueError(
+                "channel_basis must be left out for variances of shape (H, W), which have one channel."
+            )
         if variances.ndim == 3:
             channels = variances.shape[0]
             basis = np.eye(channels) if basis is None else real_array(basis, name="channel_basis")
-            if basis.shape != (channels, channels) or not np.allclose(basis @ basis.T, np.eye(channels), atol=1e-8):
+            if basis.shape != (channels, channels) or not np.allclose(
+                basis @ basis.T, np.eye(channels), atol=1e-8
+            ):
                 raise ValueError(
                     f"channel_basis must be an orthogonal ({channels}, {channels}) matrix; got shape {basis.shape} "
                     "with rows that are not orthonormal or do not match the channels."

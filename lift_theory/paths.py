@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from lift_theory._validation import logsnr_array, one_of, real_array, real_number
+from lift_theory._validation import logsnr_array, model_like, one_of, real_array, real_number
 from lift_theory.gaussian import Model
 from lift_theory.representations import _names
 from lift_theory.trees import haar_snr
@@ -24,7 +24,14 @@ class Path:
     """A monotone sequence of log-SNRs, one per scale and point: n steps join n + 1 points.
 
     One step is one call of the network, made at the point where the step begins, so a path of n steps costs n calls
-    (NFE). A coordinate may stand still but not go back.
+    (NFE); no call is made at the last point. A path ends at a noise level, and its cost is that of reaching it; to
+    go on to clean data takes one more step, to `+inf`, and one more call (`to_clean_data`). A coordinate may stand
+    still but not go back.
+
+    Ready-made schedulers take a one-scale path in one of two forms. `sigmas=` wants all n + 1 points, the last one
+    being where the sampler stops: `path.sigmas[:, 0]`. `timesteps=` wants one timestep per call, and the scheduler
+    itself appends sigma = 0: `path.to_clean_data().timesteps(alphas_cumprod)[:, 0]`, or `path.timesteps(...)[:-1, 0]`
+    to jump to clean data from the last point but one.
 
     Attributes:
         logsnr: (n + 1, K) in nats, finest scale first, from noise to data. Only a last point at `+inf` in every scale
@@ -58,9 +65,18 @@ class Path:
             raise ValueError(
                 "logsnr must be finite; only the last point may be +inf, and then in every scale (clean data)."
             )
-        scales = tuple(self.scales) or _names("fine", "coarse", array.shape[1])[: array.shape[1]]
-        if len(scales) != array.shape[1] or not all(isinstance(name, str) for name in scales):
-            raise ValueError(f"scales must name each of the {array.shape[1]} columns of logsnr; got {self.scales!r}.")
+        count = array.shape[1]
+        if not isinstance(self.scales, tuple | list) or not all(
+            isinstance(name, str) for name in self.scales
+        ):
+            raise TypeError(
+                f"scales must name the columns of logsnr in a tuple of strings; got {self.scales!r}."
+            )
+        scales = tuple(self.scales) or _names("fine", "coarse", count)[:count]
+        if len(scales) != count or len(set(scales)) != count:
+            raise ValueError(
+                f"scales must name each of the {count} columns of logsnr, all differently; got {self.scales!r}."
+            )
         logsnr_array(finite, scales=scales)
         back = np.argwhere(array[1:] < array[:-1])
         if len(back):
@@ -76,7 +92,9 @@ class Path:
         object.__setattr__(self, "scales", scales)
 
     def __repr__(self) -> str:
-        ends = " to ".join(str(tuple(np.round(point, 3).tolist())) for point in (self.logsnr[0], self.logsnr[-1]))
+        ends = " to ".join(
+            str(tuple(np.round(point, 3).tolist())) for point in (self.logsnr[0], self.logsnr[-1])
+        )
         return f"Path({self.steps} steps, scales {self.scales}, log-SNR {ends})"
 
     @property
@@ -89,7 +107,21 @@ class Path:
         """Noise-to-data ratios `exp(-logsnr / 2)`, (n + 1, K), high to low; zero at a clean end."""
         return np.exp(-self.logsnr / 2)
 
-    def lead(self, ratio: float = 1.0) -> Float[np.ndarray, "points *scales"]:
+    def to_clean_data(self) -> Path:
+        """The path with one more step, from its last noise level to clean data (sigma = 0 in every scale).
+
+        A path that ends there already is returned as it is.
+
+        Examples:
+            >>> path = Path([[-4.0], [4.0]]).to_clean_data()
+            >>> path.steps, path.sigmas[-1]
+            (2, array([0.]))
+        """
+        if np.isinf(self.logsnr[-1]).any():
+            return self
+        return Path(np.concatenate([self.logsnr, np.full((1, len(self.scales)), np.inf)]), self.scales)
+
+    def lead(self, ratio: float = 1.0) -> Float[np.ndarray, "points ..."]:
         """Log-SNR of the coarser scales minus that of the finest, in nats.
 
         Args:
@@ -109,9 +141,7 @@ class Path:
         leads = ends[:, 1:] - ends[:, :1] - units
         return leads[:, 0] if leads.shape[1] == 1 else leads
 
-    def timesteps(
-        self, alphas_cumprod: Any, rounding: str = "nearest"
-    ) -> Float[np.ndarray, "points scales"]:
+    def timesteps(self, alphas_cumprod: Any, rounding: str = "nearest") -> Float[np.ndarray, "points scales"]:
         """Timesteps of a DDPM table with these log-SNRs, for ready-made schedulers.
 
         The log-SNR of timestep t is `log(abar_t / (1 - abar_t))`.
@@ -121,7 +151,7 @@ class Path:
             rounding: "nearest" for whole timesteps, "interpolated" for fractional ones, linear in log-SNR.
 
         Returns:
-            (n + 1, K), decreasing along the path.
+            (n + 1, K), decreasing along the path; (n, K) for a path to clean data, whose last point has no timestep.
 
         Raises:
             ValueError: if the table is not of that form, or the path leaves its range by more than half a timestep.
@@ -129,11 +159,17 @@ class Path:
         Examples:
             >>> abar = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
             >>> Path([[-9.0], [0.0], [9.0]]).timesteps(abar).ravel()
-            array([945., 258.,   0.])
+            array([942., 258.,   0.])
         """
         table = real_array(alphas_cumprod, name="alphas_cumprod")
         one_of(rounding, ("nearest", "interpolated"), name="rounding")
-        if table.ndim != 1 or len(table) < 2 or table.min() <= 0 or table.max() >= 1 or np.any(np.diff(table) >= 0):
+        if (
+            table.ndim != 1
+            or len(table) < 2
+            or table.min() <= 0
+            or table.max() >= 1
+            or np.any(np.diff(table) >= 0)
+        ):
             raise ValueError(
                 "alphas_cumprod must be one-dimensional, strictly decreasing and inside (0, 1); "
                 f"got shape {table.shape} with values in [{table.min(initial=1):g}, {table.max(initial=0):g}]."
@@ -141,16 +177,17 @@ class Path:
         levels = np.log(table) - np.log1p(-table)
         low = levels[-1] - (levels[-2] - levels[-1]) / 2
         high = levels[0] + (levels[0] - levels[1]) / 2
-        if self.logsnr.min() < low or self.logsnr.max() > high:
+        logsnr = self.logsnr[np.isfinite(self.logsnr).all(axis=1)]
+        if logsnr.min() < low or logsnr.max() > high:
             raise ValueError(
-                f"the path spans log-SNR [{self.logsnr.min():g}, {self.logsnr.max():g}], but the table only reaches "
+                f"the path spans log-SNR [{logsnr.min():g}, {logsnr.max():g}], but the table only reaches "
                 f"[{levels[-1]:g}, {levels[0]:g}]. Choose start and stop inside."
             )
-        times = np.interp(-self.logsnr, -levels, np.arange(len(levels)))
+        times = np.interp(-logsnr, -levels, np.arange(len(levels)))
         if rounding == "interpolated":
             return times
         below = np.minimum(np.floor(times).astype(int), len(levels) - 2)
-        upper = np.abs(levels[below + 1] - self.logsnr) < np.abs(levels[below] - self.logsnr)
+        upper = np.abs(levels[below + 1] - logsnr) < np.abs(levels[below] - logsnr)
         return (below + upper).astype(float)
 
     def save(self, file: str | PathLike[str]) -> None:
@@ -175,9 +212,9 @@ class Path:
             FileNotFoundError: if there is no such file.
             ValueError: if the file is not a path.
         """
-        text = FilePath(file).read_text(encoding="utf-8")
+        raw = FilePath(file).read_bytes()
         try:
-            content = json.loads(text)
+            content = json.loads(raw.decode("utf-8"))
             if content["format"] != _FORMAT:
                 raise ValueError(f"unknown format {content['format']!r}")
             rows = [[np.inf if value == "inf" else value for value in row] for row in content["logsnr"]]
@@ -189,11 +226,16 @@ class Path:
 def checked_path(path: Any, model: Any, *, finite: bool = True) -> Path:
     """`path`, if it is a `Path` with as many scales as `model`."""
     if not isinstance(path, Path):
-        raise TypeError(f"path must be a lift_theory.Path; got {type(path).__name__}. Wrap the array in Path(...).")
+        raise TypeError(
+            f"path must be a lift_theory.Path; got {type(path).__name__}. Wrap the array in Path(...)."
+        )
+    model_like(model)
     if len(path.scales) != len(model.scales):
         raise ValueError(f"the path has {len(path.scales)} scales {path.scales}, the model {model.scales}.")
     if finite and not np.isfinite(path.logsnr).all():
-        raise ValueError("this needs a path with a finite end: the step to clean data (+inf) has infinite cost.")
+        raise ValueError(
+            "this needs a path with a finite end: the step to clean data (+inf) has infinite cost."
+        )
     return path
 
 
@@ -274,9 +316,13 @@ def to_pyramid(path: Path) -> Path:
 
 def _dyadic_points(path: Any) -> np.ndarray:
     if not isinstance(path, Path):
-        raise TypeError(f"path must be a lift_theory.Path; got {type(path).__name__}. Wrap the array in Path(...).")
+        raise TypeError(
+            f"path must be a lift_theory.Path; got {type(path).__name__}. Wrap the array in Path(...)."
+        )
     if len(path.scales) < 2:
-        raise ValueError("the map joins pyramids and Haar bands of two scales or more; this path has one scale.")
+        raise ValueError(
+            "the map joins pyramids and Haar bands of two scales or more; this path has one scale."
+        )
     if not np.isfinite(path.logsnr).all():
         raise ValueError("the map needs a path with a finite end; leave out the last point at +inf.")
     return path.logsnr

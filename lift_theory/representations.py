@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import jax.numpy as jnp
@@ -102,7 +103,9 @@ class ImageRepresentation:
         ranks = np.minimum(counts, len(root))
         grams = np.stack([w.T @ w for w in whitened])[None]
         return DenseBlocks(
-            grams=jnp.asarray(grams), ranks=jnp.asarray(ranks[None]), hidden=jnp.asarray(counts - ranks, dtype=float)
+            grams=jnp.asarray(grams),
+            ranks=jnp.asarray(ranks[None]),
+            hidden=jnp.asarray(counts - ranks, dtype=float),
         )
 
     def _checked(self, shape: Any) -> tuple[int, ...]:
@@ -144,7 +147,9 @@ class SingleScale(ImageRepresentation):
         return ModeChannels((jnp.asarray(np.maximum(np.linalg.eigvalsh(law.matrix), 0.0)),))
 
     def _checked(self, shape: Any) -> tuple[int, ...]:
-        return tuple(shape) if len(shape) == 1 else image_shape(shape)
+        if isinstance(shape, tuple) and len(shape) == 1:  # a covariance without image shape
+            return (whole_number(shape[0], name="shape[0]", least=1),)
+        return image_shape(shape)
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         return [np.eye(int(np.prod(shape)))]
@@ -189,7 +194,9 @@ class _Dyadic(ImageRepresentation):
         counts = np.stack([np.any(w != 0, axis=2).sum(axis=1) for w in whitened], axis=1)
         grams = np.stack([np.swapaxes(w, 1, 2) @ w for w in whitened], axis=1)
         return DenseBlocks(
-            grams=jnp.asarray(grams), ranks=jnp.asarray(counts), hidden=jnp.asarray(sizes - counts.sum(axis=0))
+            grams=jnp.asarray(grams),
+            ranks=jnp.asarray(counts),
+            hidden=jnp.asarray(sizes - counts.sum(axis=0)),
         )
 
     def _whitened(self, law: Spectrum) -> tuple[list[np.ndarray], np.ndarray]:
@@ -320,7 +327,9 @@ class HaarBands(_Dyadic):
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         matrices, means = [], self._means(shape)
         for level in range(self.levels - 1):
-            sums, differences = zip(*((_average(n >> level), _difference(n >> level)) for n in shape), strict=True)
+            sums, differences = zip(
+                *((_average(n >> level), _difference(n >> level)) for n in shape), strict=True
+            )
             details = [
                 _kron(sums[0], differences[1]),
                 _kron(differences[0], sums[1]),
@@ -351,7 +360,7 @@ class DctBands(ImageRepresentation):
         if not isinstance(cutoffs, tuple | list) or not cutoffs:
             raise ValueError(f"cutoffs must be a non-empty tuple of integers; got {cutoffs!r}.")
         cutoffs = tuple(whole_number(c, name=f"cutoffs[{i}]", least=1) for i, c in enumerate(cutoffs))
-        if any(a <= b for a, b in zip(cutoffs, cutoffs[1:], strict=False)):
+        if any(a <= b for a, b in pairwise(cutoffs)):
             raise ValueError(f"cutoffs must decrease, finest first; got {cutoffs}. Sort them in reverse.")
         object.__setattr__(self, "cutoffs", cutoffs)
 
@@ -395,7 +404,7 @@ class DctBands(ImageRepresentation):
     def _masks(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         index = np.maximum(*np.ogrid[: shape[0], : shape[1]])
         edges = [max(shape), *self.cutoffs, 0]
-        return [(index < upper) & (index >= lower) for upper, lower in zip(edges, edges[1:], strict=False)]
+        return [(index < upper) & (index >= lower) for upper, lower in pairwise(edges)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         basis = np.kron(dct_matrix(shape[0]), dct_matrix(shape[1]))
@@ -457,7 +466,9 @@ class ResidualPyramid(_Dyadic):
         if not isinstance(law, Spectrum):
             return super().channels(law)
         if self.upsampling == "nearest":
-            return ScaledChannels(self._tree(law), jnp.asarray(0.25 ** np.arange(self.levels)), self._hidden(law))
+            return ScaledChannels(
+                self._tree(law), jnp.asarray(0.25 ** np.arange(self.levels)), self._hidden(law)
+            )
         if self.levels > 2:
             return self.blocks(law)
         whitened, sizes = self._whitened(law)
@@ -485,7 +496,7 @@ class ResidualPyramid(_Dyadic):
         means = self._means(shape)
         residuals = [
             finer - _kron(*(_upsample(n >> (level + 1), self.upsampling) for n in shape)) @ coarser
-            for level, (finer, coarser) in enumerate(zip(means, means[1:], strict=False))
+            for level, (finer, coarser) in enumerate(pairwise(means))
         ]
         return [*residuals, means[-1]]
 
@@ -531,11 +542,15 @@ class LinearScales(ImageRepresentation):
         """Names, finest first."""
         return tuple(self.operators)
 
-    def matrices(self, shape: tuple[int, ...] | None = None) -> dict[str, Float[np.ndarray, "coefficients size"]]:
+    def matrices(
+        self, shape: tuple[int, ...] | None = None
+    ) -> dict[str, Float[np.ndarray, "coefficients size"]]:
         """The operators themselves; `shape`, if given, must have as many values as they have columns."""
         columns = next(iter(self.operators.values())).shape[1]
         if shape is not None and np.prod(shape) != columns:
-            raise ValueError(f"the operators act on {columns} pixel values, but shape {shape} has {np.prod(shape)}.")
+            raise ValueError(
+                f"the operators act on {columns} pixel values, but shape {shape} has {np.prod(shape)}."
+            )
         return dict(self.operators)
 
     def frame_bounds(self, shape: tuple[int, ...] | None = None) -> tuple[float, float]:
@@ -623,7 +638,7 @@ def _difference(size: int) -> np.ndarray:
 
 
 def _keys(distance: float, a: float = -0.75) -> float:
-    """Cubic convolution kernel (Keys 1981, eq. 4, which has a = -1/2)."""
+    """Cubic convolution kernel (Keys 1981, who has a = -1/2)."""
     x = abs(distance)
     if x <= 1:
         return ((a + 2) * x - (a + 3)) * x * x + 1
@@ -660,10 +675,14 @@ def _mode_maps(size: int, kernel: str) -> tuple[Any, Any, np.ndarray]:
     half = size // 2
     k = np.arange(half)
     angle = np.pi * k / (2 * size)
-    turns = [(weight, (4 * offset + 1) * angle, 2 * offset * angle) for offset, weight in _KERNELS[kernel].items()]
-    near = sum(weight * np.cos(turn) for weight, turn, _ in turns)
-    far = sum(weight * np.sin(turn) for weight, turn, _ in turns)
-    lost = sum(weight * (np.sin(even + angle) ** 2 + np.sin(even) ** 2) for weight, _, even in turns)
+    turns = [
+        (weight, (4 * offset + 1) * angle, 2 * offset * angle) for offset, weight in _KERNELS[kernel].items()
+    ]
+    near = np.sum([weight * np.cos(turn) for weight, turn, _ in turns], axis=0)
+    far = np.sum([weight * np.sin(turn) for weight, turn, _ in turns], axis=0)
+    lost = np.sum(
+        [weight * (np.sin(even + angle) ** 2 + np.sin(even) ** 2) for weight, _, even in turns], axis=0
+    )
     fine = np.concatenate([k, size - k[1:]])
     coarse = np.concatenate([k, k[1:]])
     down = np.concatenate([np.cos(angle), -np.sin(angle[1:])]) / np.sqrt(2)

@@ -101,6 +101,7 @@ class HaarTree:
 
     @classmethod
     def from_variances(cls, variances: Float[np.ndarray, "channels height width"], levels: int) -> HaarTree:
+        """Trees of the modes with these variances, `levels` deep."""
         height, width = variances.shape[1:]
         weights = [tuple(_fold_weights((height >> level, width >> level))) for level in range(levels - 1)]
         return cls(jnp.asarray(variances), jax.tree.map(jnp.asarray, tuple(weights)))
@@ -118,9 +119,7 @@ class HaarTree:
 
     def _carried(self, level: int, block: _Block, h: Any) -> tuple[Members, Any]:
         """Unnormalised mixture weights of a level when precision h reaches its mean, and their sum."""
-        omega = [
-            w * (1.0 + h * c) * r for w, c, r in zip(self.weights[level], block.c, block.r, strict=True)
-        ]
+        omega = [w * (1.0 + h * c) * r for w, c, r in zip(self.weights[level], block.c, block.r, strict=True)]
         return omega, sum(omega)
 
     def _down(self, g: Scales, blocks: list[_Block]) -> list[Any]:
@@ -137,18 +136,18 @@ class HaarTree:
         return reach
 
     def information(self, g: Scales) -> Float[Array, ""]:
+        """Nats."""
         blocks, top = self._up(g)
         total = jnp.sum(jnp.log1p(g[-1] * top))
         for level, block in enumerate(blocks):
             grow = [g[level] * c for c in block.c]
-            details = sum(
-                w * sum(_elementary(_without(grow, j))) for j, w in enumerate(self.weights[level])
-            )
+            details = sum(w * sum(_elementary(_without(grow, j))) for j, w in enumerate(self.weights[level]))
             total = total + jnp.sum(jnp.log1p(details))
             total = total + sum(jnp.sum(jnp.log1p(g[level] * a)) for a in block.alone)
         return 0.5 * total
 
     def mmse(self, g: Scales) -> Scales:
+        """Posterior variance, summed over the coefficients of each scale."""
         blocks, top = self._up(g)
         reach = self._down(g, blocks)
         result = []
@@ -159,6 +158,7 @@ class HaarTree:
         return jnp.stack([*result, jnp.sum(top / (1.0 + g[-1] * top))])
 
     def gram(self, g: Scales) -> Float[Array, "scales scales"]:
+        """`||Phi_kl||_F^2`."""
         return self._gram(g)[0]
 
     def _gram(self, g: Scales) -> tuple[Float[Array, "scales scales"], Scales]:
@@ -219,15 +219,17 @@ class HaarTree:
             result[k, count - 1] += jnp.sum(left * below)
         result[count - 1, count - 1] += jnp.sum(left)
         matrix = jnp.stack(
-            [jnp.stack([jnp.asarray(result[min(k, m), max(k, m)]) for m in range(count)]) for k in range(count)]
+            [
+                jnp.stack([jnp.asarray(result[min(k, m), max(k, m)]) for m in range(count)])
+                for k in range(count)
+            ]
         )
         return matrix, jnp.stack([jnp.asarray(b, dtype=jnp.float64) for b in between])
 
     def step(self, g: Scales, dg: Scales) -> Float[Array, ""]:
         """Determinant ratios up the tree, split into the part linear in dg and the rest, both non-negative."""
         count = len(g)
-        blocks, top = self._up(g)
-
+        blocks, _ = self._up(g)
         ratios = []
         for k in range(count):
             grow = dg[k] * self.variances / (1.0 + g[k] * self.variances)
@@ -258,6 +260,7 @@ class HaarTree:
         return 0.5 * (total + jnp.sum(step_excess(*ratios[0])))
 
     def complement(self, g: Scales) -> tuple[Scales, Scales]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
         blocks, top = self._up(g)
         reach = self._down(g, blocks)
         between = self._gram(g)[1]
@@ -280,10 +283,14 @@ class HaarTree:
             details = sum(d * rest for d, rest in zip(block.d, _sum_without(omega), strict=True)) / total
             alone = [(1.0 / (1.0 + g[level] * a), a) for a in block.alone]
             squares.append(
-                jnp.sum(first**2 - 2.0 * second) + sum(jnp.sum(r**2) for r, _ in alone) + g[level] ** 2 * between[level]
+                jnp.sum(first**2 - 2.0 * second)
+                + sum(jnp.sum(r**2) for r, _ in alone)
+                + g[level] ** 2 * between[level]
             )
             traces.append(
-                jnp.sum(first * details - trace) + sum(jnp.sum(a * r**2) for r, a in alone) - g[level] * between[level]
+                jnp.sum(first * details - trace)
+                + sum(jnp.sum(a * r**2) for r, a in alone)
+                - g[level] * between[level]
             )
         r = 1.0 / (1.0 + g[-1] * top)
         return jnp.stack([*squares, jnp.sum(r**2)]), jnp.stack([*traces, jnp.sum(top * r**2)])
@@ -326,16 +333,20 @@ class PyramidTree:
         return reach
 
     def information(self, g: Scales) -> Float[Array, ""]:
+        """Nats."""
         before, _ = self._up(g)
-        return 0.5 * sum(jnp.sum(jnp.log1p(g[level] * nodes)) for level, nodes in enumerate(before))
+        parts = [jnp.sum(jnp.log1p(g[level] * nodes)) for level, nodes in enumerate(before)]
+        return 0.5 * jnp.sum(jnp.stack(parts))
 
     def mmse(self, g: Scales) -> Scales:
+        """Posterior variance, summed over the coefficients of each scale."""
         _, after = self._up(g)
         return jnp.stack(
             [jnp.sum(d / (1.0 + theta * d)) for d, theta in zip(after, self._down(g, after), strict=True)]
         )
 
     def gram(self, g: Scales) -> Float[Array, "scales scales"]:
+        """`||Phi_kl||_F^2`."""
         return self._gram(g)[0]
 
     def _gram(self, g: Scales) -> tuple[Float[Array, "scales scales"], Scales]:
@@ -369,14 +380,21 @@ class PyramidTree:
                             result[k, m] += pairs
                             if k == m:
                                 between[k] += pairs
-            spread = [sum(share * b for share, b in zip(shares, below, strict=True)) / _nonzero(s) ** 2 for below in folded]
-        matrix = jnp.stack([jnp.stack([result[min(k, m), max(k, m)] for m in range(count)]) for k in range(count)])
+            spread = [
+                sum(share * b for share, b in zip(shares, below, strict=True)) / _nonzero(s) ** 2
+                for below in folded
+            ]
+        matrix = jnp.stack(
+            [jnp.stack([result[min(k, m), max(k, m)] for m in range(count)]) for k in range(count)]
+        )
         return matrix, jnp.stack(between)
 
     def step(self, g: Scales, dg: Scales) -> Float[Array, ""]:
+        """Bregman divergence in nats of the step from g to g + dg."""
         return self.haar.step(haar_snr(g), haar_snr(dg))
 
     def complement(self, g: Scales) -> tuple[Scales, Scales]:
+        """`||K_k||_F^2` and `tr(K_k Phi_kk)`."""
         before, after = self._up(g)
         between = self._gram(g)[1]
         squares, traces = [], []
