@@ -128,7 +128,7 @@ def test_page_shows_every_part_of_the_theorem():
     [
         ("y_k = A_k x + g_k^(-1/2) e", "y{sub}`k` = A{sub}`k` x + g{sub}`k`{sup}`-1/2` e"),
         ("b_(N-k), J_ε, g'_k, mmse_L", "b{sub}`N-k`, J{sub}`ε`, g'{sub}`k`, mmse{sub}`L`"),
-        ("b_j² x", "b{sub}`j`² x"),
+        ("b_j² ∂_i x", "b{sub}`j`² ∂{sub}`i` x"),
         ("see i_mmse_gradient", r"see i\_mmse\_gradient"),
         ("E[y|z] of *any* `law_k`", r"E\[y\|z\] of *any* `law_k`"),
     ],

@@ -183,7 +183,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def _inline(text: str) -> str:
     marked = re.sub(r"(?<![*\w])\*(\w[\w -]*)\*(?![*\w])", "\4\\1\4", text)
     marked = re.sub(
-        rf"(?<![A-Za-z0-9_])((?:mmse|[^\W\d_])'?)_(?:({INDEX}+)|\(([^()]*)\))(?!{INDEX}|_)",
+        rf"(?<![A-Za-z0-9_])((?:mmse|[^\W\d_]|∂)'?)_(?:({INDEX}+)|\(([^()]*)\))(?!{INDEX}|_)",
         lambda m: f"{m[1]}\0{m[2] or m[3]}\1",
         marked,
     )
