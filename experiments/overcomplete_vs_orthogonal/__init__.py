@@ -152,9 +152,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
     for name, dataset in surfaces.items():
         work.write_dataset(f"surfaces/{name}.nc", dataset)
-    pictures = figures.draw(
-        work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset
-    )
+    pictures = figures.draw(work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset)
     report = work.write("report.html", page(results, entries, pictures, images))
     summary(console, results, entries)
     if work.reused:
