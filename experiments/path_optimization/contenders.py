@@ -21,7 +21,7 @@ PATHS = {
     "arctan": "diagonal, arctan spacing",
     "diagonal": "diagonal, best spacing",
     "lead_only": "uniform timesteps, best lead",
-    "equal_information_same": "equal information, the best diagonal's spacing",
+    "equal_information_same": "equal information, best diagonal's spacing",
     "equal_information": "equal information, own best spacing",
     "best_grid_lead_0": "the best path's fine grid, lead 0",
     "coarse_ahead_1": "coarse 1 nat ahead, best spacing",

@@ -57,7 +57,7 @@ def _surface(folder: Path, surface: xarray.Dataset, rows: list[dict[str, Any]], 
             "LIFT's cost, gamma_B": "published_B",
         },
     }
-    figure = Figure(figsize=(11.0, 5.0), layout="constrained")
+    figure = Figure(figsize=(11.0, 5.5), layout="constrained")
     for axes, (title, chosen) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         paths = {
             words: lt.Path(find(rows, "pyramid", name, steps)["logsnr"]) for words, name in chosen.items()
@@ -68,7 +68,7 @@ def _surface(folder: Path, surface: xarray.Dataset, rows: list[dict[str, Any]], 
             surface, "step_cost", paths, ratio=None if title.startswith("spacing") else 2.0, ax=axes
         )
         axes.set_title(title)
-        axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8, ncols=2, frameon=False)
         axes.collections[0].colorbar.set_label("cost of a lock-step move (nats per squared nat)")
     return save_figure(
         figure,
@@ -76,7 +76,8 @@ def _surface(folder: Path, surface: xarray.Dataset, rows: list[dict[str, Any]], 
         "surface",
         f"The pyramid's error surface and {steps}-step paths on it; each dot is one network call. Left: three spacings of "
         "the same diagonal, shifted sideways to be told apart; uniform timesteps leave a huge last step where the surface "
-        "is most expensive. Right: shapes. The best path hardly leaves the diagonal until the end.",
+        "is most expensive. Right: shapes, each with its best spacing, and the path that LIFT's published cost picks on its "
+        "own grid. A scale that stands still adds nothing new until it moves.",
     )
 
 
@@ -100,7 +101,14 @@ def _shares(folder: Path, table: list[dict[str, Any]], entries: Sequence[Contend
         places = np.arange(len(rungs)) + 0.2 * (index - (len(entries) - 1) / 2)
         axes.barh(places, values, 0.18, color=COLOURS[entry.name], label=entry.label)
         for place, value in zip(places, values, strict=True):
-            axes.text(value * 1.06, place, f"{value:.3g}", va="center", fontsize=7.5, color=INK)
+            axes.text(
+                value * 1.06,
+                place,
+                f"{value:.3g}" if value < 1000 else f"{value:.0f}",
+                va="center",
+                fontsize=7.5,
+                color=INK,
+            )
     axes.set_xscale("log")
     axes.set_xlim(1, 3 * axes.get_xlim()[1])
     axes.xaxis.set_major_formatter("{x:g}")
@@ -112,9 +120,15 @@ def _shares(folder: Path, table: list[dict[str, Any]], entries: Sequence[Contend
         figure,
         folder,
         "shares",
-        "Excess over the floor of all linear representations. The best lead on LIFT's own grid takes less than one power "
-        "of ten off, the best spacing without any lead more than two; only then do lead and representation show.",
+        "Excess over the floor that no path of any linear representation can beat. For the pyramid the best lead on LIFT's own "
+        f"grid divides it by {_fall(table, 'lead_only_nats', steps):.3g}, the best spacing without any lead by "
+        f"{_fall(table, 'diagonal_nats', steps):.3g}; only then do lead and representation show.",
     )
+
+
+def _fall(table: list[dict[str, Any]], key: str, steps: int) -> float:
+    row = share(table, "pyramid", steps)
+    return (row["uniform_nats"] - row["floor_nats"]) / (row[key] - row["floor_nats"])
 
 
 def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender], steps: int) -> Picture:
@@ -176,7 +190,8 @@ def _lead(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender]
         ylabel="unit-free lead, coarse − fine − 2 log 2 (nats)",
         title="pyramid",
     )
-    left.legend(fontsize=8, loc="lower right", framealpha=0.9)
+    left.set_ylim(top=0.6 - 0.45 * left.get_ylim()[0])
+    left.legend(fontsize=8, loc="upper right", framealpha=0.9)
     for entry in entries:
         points = np.array(find(rows, entry.name, "best", steps)["logsnr"])
         right.plot(
@@ -193,10 +208,10 @@ def _lead(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender]
     right.set(
         xlabel="log-SNR of the fine scale or high band (nats)",
         ylabel="log-SNR of the low band − high band (nats)",
-        ylim=(lowest - 0.5, 3.5),
+        ylim=(lowest - 0.5, max(3.5, 0.5 - 0.6 * lowest)),
         title="best paths of all representations",
     )
-    right.legend(fontsize=8, loc="lower right", framealpha=0.9)
+    right.legend(fontsize=8, loc="upper right", framealpha=0.9)
     return save_figure(
         figure,
         folder,
