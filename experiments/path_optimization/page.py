@@ -87,7 +87,7 @@ def page(
                 pictures["shares"],
                 *[_shares(table, entries, n) for n in steps],
                 Text(
-                    text="Path KL in nats per pixel value. Uniform timesteps are LIFT's own diagonal; lead alone keeps its "
+                    text="Uniform timesteps are LIFT's own diagonal; lead alone keeps its "
                     "fine grid and chooses the coarse log-SNRs optimally; spacing alone stays in lock-step. Shares are of "
                     "the distance from uniform timesteps to the floor; representation is what the best path falls by "
                     "against the pyramid's. Spacing and lead do not add up where both remove the same waste."
