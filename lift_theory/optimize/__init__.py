@@ -9,6 +9,7 @@ from lift_theory.optimize.objectives import Objective, PathKL
 from lift_theory.optimize.published import PublishedCost, published_axes
 from lift_theory.optimize.refine import Refinement, refine
 from lift_theory.optimize.search import Attempt, OptimizedPath, optimal_path
+from lift_theory.optimize.tubes import tube_certificate
 
 __all__ = [
     "Attempt",
@@ -33,4 +34,5 @@ __all__ = [
     "published_axes",
     "refine",
     "table_program",
+    "tube_certificate",
 ]

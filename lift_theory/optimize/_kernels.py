@@ -20,6 +20,14 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(parallel=True)(function)
 
 
+def sequential(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile for one thread that does not hold the interpreter: many short calls, several of them at once."""
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # no directory for the cache can be written
+        return numba.njit(nogil=True)(function)
+
+
 @compiled
 def envelope_step(
     values: np.ndarray, slopes: np.ndarray, leading: np.ndarray, last: np.ndarray
@@ -141,7 +149,7 @@ def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.nd
     return best, argument
 
 
-@compiled
+@sequential
 def cell_step(
     heights: np.ndarray,
     slopes: np.ndarray,
@@ -167,8 +175,7 @@ def cell_step(
     targets = nodes.shape[0]
     scales = slopes.shape[2]
     best = np.full((targets, len(last)), np.inf)
-    for turn in numba.prange(targets):
-        q = turn // 2 if turn % 2 == 0 else targets - 1 - turn // 2
+    for q in range(targets):
         line_slope = np.empty(columns)
         line_height = np.empty(columns)
         touching = np.zeros(scales - 1)

@@ -54,11 +54,13 @@ class Certificate:
         scales: names of the scales.
         axes: log-SNRs of the nodes of the cells the proof is built on.
         bounds: `bounds[i]` holds for all paths with i + 1 steps, nats.
+        cells: cells evaluated on each level of refinement.
     """
 
     scales: tuple[str, ...]
     axes: tuple[Float[np.ndarray, " points"], ...]
     bounds: Float[np.ndarray, " steps"]
+    cells: tuple[int, ...] = ()
 
 
 def cell_certificate(
@@ -160,4 +162,4 @@ def cell_certificate(
         bound = following
     allowance = ROUNDING_PER_COEFFICIENT * float(sum(model.sizes)) * np.arange(1, steps + 1)
     bounds = np.maximum(np.array(results) - information_gain - allowance, 0.0)
-    return Certificate(scales=tuple(model.scales), axes=axes, bounds=bounds)
+    return Certificate(scales=tuple(model.scales), axes=axes, bounds=bounds, cells=(len(middle),))

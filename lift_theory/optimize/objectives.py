@@ -7,7 +7,7 @@ cost, the best path over a lattice, and, where there is one, a proof of a lower 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -17,10 +17,11 @@ from jaxtyping import Array, Float
 
 from lift_theory._validation import real_array
 from lift_theory.gaussian import _ClosedForm
-from lift_theory.optimize.certificates import Certificate, cell_certificate
+from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.derivatives import PathDerivatives, automatic_steps, bregman_steps, path_derivatives
 from lift_theory.optimize.lattice import LatticeSolution, lattice_points, lattice_program, table_program
 from lift_theory.optimize.traceable import evaluate_tangents, traceable
+from lift_theory.optimize.tubes import tube_certificate
 
 QUADRATURE = 24
 """Nodes along one step; the integrand is smooth in the logarithm of the progress."""
@@ -53,9 +54,12 @@ class Objective(Protocol):
         model: Any,
         steps: int,
         axes: Sequence[Float[np.ndarray, " points"]],
-        mmse: np.ndarray | None = None,
+        target: float,
     ) -> Certificate | None:
-        """Lower bounds for all paths between the ends of the lattice, or None where no proof is known."""
+        """Lower bounds for all paths between the ends of the lattice, or None where no proof is known.
+
+        The last bound need not exceed `target`, a cost a little below that of a known path.
+        """
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class PathKL:
         model: Any,
         steps: int,
         axes: Sequence[Float[np.ndarray, " points"]],
-        mmse: np.ndarray | None = None,
+        target: float,
     ) -> Certificate | None:
         """Lower bounds for Gaussian data; with weights, those of the least weight times the total."""
         if not isinstance(model, _ClosedForm):
@@ -141,8 +145,8 @@ class PathKL:
         least = 1.0 if self.weights is None else min(self._checked(model))
         if least == 0.0:
             return None
-        total = cell_certificate(model, steps, axes, mmse=mmse)
-        return Certificate(scales=total.scales, axes=total.axes, bounds=least * total.bounds)
+        total = tube_certificate(model, steps, axes, target / least)
+        return replace(total, bounds=least * total.bounds)
 
     def _checked(self, model: Any) -> tuple[float, ...]:
         weights = self.weights or ()

@@ -10,19 +10,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from lift_theory._validation import per_scale, whole_number
+from lift_theory._validation import per_scale, real_number, whole_number
 from lift_theory.channels import excess
 from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
-from lift_theory.optimize.lattice import LatticeSolution, lattice_axes, lattice_points
+from lift_theory.optimize.lattice import LatticeSolution, lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL
 from lift_theory.optimize.refine import Refinement, refine
-from lift_theory.optimize.traceable import evaluate_mmse
+from lift_theory.optimize.traceable import evaluate_tangents
 from lift_theory.paths import Path
 
 SCOUT = {1: 64, 2: 40, 3: 10}
 """Lattice points per scale of the first, evenly spaced lattice."""
 
+CELLS = {1: 128, 2: 80, 3: 12}
+"""Lattice points per scale that the proof begins with, at most."""
+
+SPREAD = 0.4
+"""Cells that the proof spreads evenly over each axis, relative to those near the path."""
 
 SETTLED = 1e-6
 """KKT residual above which a further start is tried."""
@@ -37,7 +42,7 @@ class Attempt:
 
     Attributes:
         method: what was tried.
-        cost: what it reached.
+        cost: what it reached; of a certificate, what it proved.
         iterations: quadratic programs solved.
         seconds: time it took.
     """
@@ -88,12 +93,15 @@ def optimal_path(
     start: Any = -9.0,
     stop: Any = 9.0,
     objective: Objective | None = None,
-    points: int = 96,
+    points: int = 80,
+    gap: float = 0.009,
 ) -> OptimizedPath:
     """The best monotone path with exactly `steps` steps, with a proof of how good it is.
 
-    A coarse lattice finds the region, Newton's method the optimum in it; then a lattice fitted to that optimum is
-    searched completely, its best path refined as well, and the same lattice carries the lower bound.
+    A coarse lattice finds the region, Newton's method the optimum in it, and cells fitted to that optimum carry the
+    proof that nothing is cheaper by more than `gap`. The first start that satisfies the optimality conditions and
+    is proved so good ends the search: another start may still lead to a path that is cheaper, by less than
+    `gap`. Otherwise the best path over a fitted lattice and the diagonal are refined too.
 
     Args:
         model: an error-surface model such as `GaussianModel`.
@@ -101,35 +109,40 @@ def optimal_path(
         start: first log-SNR in nats, for all scales or one per scale.
         stop: last log-SNR, likewise, not below `start`.
         objective: what to minimise; `PathKL()` if not given.
-        points: lattice points per scale of the fitted lattice: the bound's gap falls as their square.
+        points: lattice points per scale of the fitted lattice, whose cells the proof begins with.
+        gap: relative gap to prove, 0 for all starts and as narrow a gap as the work allowed for the proof gives.
 
     Raises:
         TypeError: if `steps` or `points` is not an integer.
-        ValueError: if an end is not finite, the ends are out of order, or `points` is below 2.
+        ValueError: if an end is not finite, the ends are out of order, `points` is below 2, or
+            `gap` is not between 0 and 1.
     """
     began = time.perf_counter()
     objective = PathKL() if objective is None else objective
     steps = whole_number(steps, name="steps", least=1)
     points = whole_number(points, name="points", least=2)
+    gap = real_number(gap, name="gap")
+    if not 0.0 <= gap < 1.0:
+        raise ValueError(f"gap must be a share of the cost, at least 0 and below 1; got {gap:g}.")
     first, last = checked_ends(model, start, stop)
     search = _Search(model=model, objective=objective, steps=steps, history=[])
 
     scout = lattice_axes(first, last, min(points, SCOUT.get(len(first), 6)))
-    coarse = search.lattice("coarse lattice", scout)
-    best = search.refine("coarse lattice, refined", coarse.logsnr())
-    axes = fitted_axes(model, best.logsnr, points)
-    errors = evaluate_mmse(model, lattice_points(axes))
-    fine = search.lattice("fitted lattice", axes, errors)
-    best = search.challenge("fitted lattice, refined", fine.logsnr(), best)
-    if best.kkt_residual > SETTLED:
+    solution = search.lattice("coarse lattice", scout)
+    least = solution.costs
+    best = search.refine("coarse lattice, refined", solution.logsnr())
+    bounds = search.bounds(best, first, last, points, gap)
+    if best.kkt_residual > SETTLED or bounds[-1] < (1.0 - gap) * best.cost:
+        axes = fitted_axes(model, best.logsnr, points)
+        solution = search.lattice("fitted lattice", axes)
+        least = np.minimum(least, solution.costs)
+        known = best.cost
+        best = search.challenge("fitted lattice, refined", solution.logsnr(), best)
         straight = np.linspace(0.0, 1.0, steps + 1)[:, None]
         best = search.challenge("diagonal, refined", first + straight * (last - first), best)
+        if best.cost < (1.0 - 1e-6) * known:
+            bounds = np.maximum(bounds, search.bounds(best, first, last, points, gap))
     method = next(a.method for a in search.history if a.cost == best.cost and a.method.endswith("refined"))
-
-    certificate = objective.certificate(model, steps, axes, errors)
-    bounds = (
-        np.zeros(steps) if certificate is None else _with_floor(objective, model, certificate, first, last)
-    )
     return OptimizedPath(
         path=Path(best.logsnr, tuple(model.scales)),
         cost=best.cost,
@@ -138,7 +151,7 @@ def optimal_path(
         history=tuple(search.history),
         kkt_residual=best.kkt_residual,
         multipliers=best.multipliers,
-        costs_by_steps=np.minimum(coarse.costs, fine.costs),
+        costs_by_steps=least,
         bounds_by_steps=bounds,
         seconds=time.perf_counter() - began,
     )
@@ -160,7 +173,7 @@ def checked_ends(
 
 
 def fitted_axes(
-    model: Any, logsnr: Float[np.ndarray, "points scales"], points: int
+    model: Any, logsnr: Float[np.ndarray, "points scales"], points: int, spread: float = 0.25
 ) -> tuple[Float[np.ndarray, " points"], ...]:
     """Lattice axes that are dense where a given path makes small steps through a curved part of the surface.
 
@@ -173,7 +186,7 @@ def fitted_axes(
     dense = np.stack(
         [np.interp(time_fine, np.linspace(0.0, 1.0, steps + 1), logsnr[:, k]) for k in range(scales)], axis=1
     )
-    metric = np.asarray(model.metric(0.5 * (dense[1:] + dense[:-1])), dtype=float)
+    _, metric = evaluate_tangents(model, 0.5 * (dense[1:] + dense[:-1]))
     axes = []
     for k in range(scales):
         first, last = logsnr[0, k], logsnr[-1, k]
@@ -186,7 +199,7 @@ def fitted_axes(
         weight = np.cbrt(np.maximum(metric[moving, k, k], 0.0) / size[moving])
         middle = 0.5 * (dense[1:, k] + dense[:-1, k])[moving]
         density = np.interp(0.5 * (edges[1:] + edges[:-1]), middle, weight)
-        density = density / max(density.mean(), 1e-300) + 0.25
+        density = density / max(density.mean(), 1e-300) + spread
         share = np.concatenate([[0.0], np.cumsum(density)])
         axis = np.interp(np.linspace(0.0, share[-1], points), share, edges)
         axis[[0, -1]] = first, last
@@ -203,11 +216,9 @@ class _Search:
     steps: int
     history: list[Attempt]
 
-    def lattice(
-        self, method: str, axes: tuple[Float[np.ndarray, " points"], ...], errors: np.ndarray | None = None
-    ) -> LatticeSolution:
+    def lattice(self, method: str, axes: tuple[Float[np.ndarray, " points"], ...]) -> LatticeSolution:
         began = time.perf_counter()
-        solution = self.objective.lattice(self.model, self.steps, axes, errors)
+        solution = self.objective.lattice(self.model, self.steps, axes)
         seconds = time.perf_counter() - began
         self.history.append(
             Attempt(method=method, cost=float(solution.costs[-1]), iterations=0, seconds=seconds)
@@ -222,6 +233,23 @@ class _Search:
             Attempt(method=method, cost=found.cost, iterations=found.iterations, seconds=seconds)
         )
         return found
+
+    def bounds(
+        self, best: Refinement, first: np.ndarray, last: np.ndarray, points: int, gap: float
+    ) -> Float[np.ndarray, " steps"]:
+        """Lower bounds for 1, ..., n steps, the last proved from cells fitted to the best path."""
+        began = time.perf_counter()
+        share = CELLS.get(len(first), 6)
+        axes = fitted_axes(self.model, best.logsnr, min(points, share), SPREAD)
+        certificate = self.objective.certificate(self.model, self.steps, axes, (1.0 - gap) * best.cost)
+        if certificate is None:
+            return np.zeros(self.steps)
+        bounds = _with_floor(self.objective, self.model, certificate, first, last)
+        seconds = time.perf_counter() - began
+        self.history.append(
+            Attempt(method="certificate", cost=float(bounds[-1]), iterations=0, seconds=seconds)
+        )
+        return bounds
 
     def challenge(
         self, method: str, logsnr: Float[np.ndarray, "points scales"], best: Refinement

@@ -17,8 +17,8 @@ from jaxtyping import Array, Float
 
 from lift_theory.gaussian import _ClosedForm
 
-CHUNK = 1024
-"""Points per compiled call; fewer are padded to a multiple of 64, so that few shapes are ever compiled."""
+CHUNKS = (16, 256)
+"""Points per compiled call: only these shapes are ever compiled, and the last chunk is padded."""
 
 
 @jax.tree_util.register_dataclass
@@ -89,7 +89,7 @@ def _in_chunks(
     """Run a compiled loop over all points, several chunks at a time where there are several cores."""
     view = traceable(model)
     count = len(points)
-    size = min(CHUNK, 64 * -(-count // 64))
+    size = CHUNKS[0] if count <= CHUNKS[0] else CHUNKS[1]
     padded = np.concatenate([points, np.repeat(points[-1:], -count % size, axis=0)])
     chunks = padded.reshape(-1, size, points.shape[1])
     with ThreadPoolExecutor() as pool:

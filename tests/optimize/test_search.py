@@ -207,6 +207,7 @@ def test_the_published_program_keeps_its_restrictions_and_is_exact():
         ({"steps": 3, "start": [0.0, 0.0, 0.0]}, ValueError, "one for each"),
         ({"steps": 3, "stop": float("nan")}, ValueError, "NaN"),
         ({"steps": 3, "points": 1}, ValueError, "at least 2"),
+        ({"steps": 3, "gap": 1.0}, ValueError, "share of the cost"),
     ],
 )
 def test_bad_arguments_are_explained(arguments, error, message):
