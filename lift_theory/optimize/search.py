@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +144,15 @@ def optimal_path(
         if best.cost < (1.0 - 1e-6) * known:
             bounds = np.maximum(bounds, search.bounds(best, first, last, points, gap))
     method = next(a.method for a in search.history if a.cost == best.cost and a.method.endswith("refined"))
+    if bounds[-1] > best.cost * (1.0 + 1e-9):
+        warnings.warn(
+            f"the lower bound {bounds[-1]:.12g} exceeds the cost {best.cost:.12g} by more than rounding: the model's "
+            "mmse and mutual information do not agree well enough to prove anything. The path is still valid; "
+            "check the conditioning of the model.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        bounds = np.zeros(steps)
     return OptimizedPath(
         path=Path(best.logsnr, tuple(model.scales)),
         cost=best.cost,

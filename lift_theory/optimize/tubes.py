@@ -41,7 +41,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lift_theory._validation import real_number, whole_number
-from lift_theory.optimize.certificates import ROUNDING_PER_COEFFICIENT, Certificate
+from lift_theory.optimize.certificates import Certificate, rounding
 from lift_theory.optimize.lattice import _checked_axes, lattice_points
 from lift_theory.optimize.traceable import evaluate_mmse, evaluate_tangents
 
@@ -92,9 +92,9 @@ def tube_certificate(
         raise ValueError(f"target must not be negative, as no cost is; got {target:g} nats.")
     axes = _checked_axes(axes, model.scales)
     ends = np.stack([[axis[0] for axis in axes], [axis[-1] for axis in axes]])
-    gain = np.diff(np.asarray(model.mutual_information(ends), dtype=float))[0]
+    information = np.asarray(model.mutual_information(ends), dtype=float)
+    gain = information[1] - information[0]
     first = 0.5 * evaluate_mmse(model, ends[:1])[0]
-    allowance = ROUNDING_PER_COEFFICIENT * float(sum(model.sizes)) * steps
 
     grid = axes
     chosen = lattice_points([np.arange(max(1, len(axis) - 1)) for axis in axes])
@@ -112,14 +112,15 @@ def tube_certificate(
             slope=first,
         )
         sums, prices = tube.sweep()
-        here = np.maximum(sums - gain - allowance, 0.0)
+        here = np.maximum(sums - gain - rounding(model, steps, sums, information[1]), 0.0)
         if level == 0:
             bounds = here
         bounds[-1] = max(bounds[-1], min(here[-1], target))
         if bounds[-1] >= target:
             break
         kept = [
-            stage[price - gain - allowance <= target] for stage, price in zip(stages, prices, strict=True)
+            stage[price - gain - rounding(model, steps, price, information[1]) <= target]
+            for stage, price in zip(stages, prices, strict=True)
         ]
         grid = tuple(_bisected(axis) for axis in grid)
         chosen, stages = _children(chosen, kept, grid)
