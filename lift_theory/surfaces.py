@@ -57,15 +57,22 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
 
     axes = grid_axes(model, np.linspace(-9.0, 9.0, 128) if logsnr is None else logsnr)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    metric = np.asarray(model.metric(points))
+    if hasattr(model, "surface"):
+        found = {name: np.asarray(value) for name, value in model.surface(points).items()}
+    else:
+        found = {
+            name: np.asarray(getattr(model, name)(points))
+            for name in ("mutual_information", "mmse", "metric")
+        }
+    metric = found["metric"]
     own = np.sqrt(np.maximum(np.diagonal(metric, axis1=-2, axis2=-1), 0.0))
     own = np.where(own > 0, own, 1.0)
     coupling = metric / own[..., :, None] / own[..., None, :]
     coupling[..., np.arange(len(axes)), np.arange(len(axes))] = 1.0
     grid = tuple(f"logsnr_{name}" for name in model.scales)
     variables = {
-        "mutual_information": (grid, np.asarray(model.mutual_information(points))),
-        "mmse": ((*grid, "scale"), np.asarray(model.mmse(points))),
+        "mutual_information": (grid, found["mutual_information"]),
+        "mmse": ((*grid, "scale"), found["mmse"]),
         "metric": ((*grid, "scale", "scale_other"), metric),
         "coupling": ((*grid, "scale", "scale_other"), coupling),
         "step_cost": ((*grid, "scale"), 0.5 * metric.sum(axis=-1)),

@@ -308,6 +308,7 @@ def pyramid():
 
 
 METHODS = {
+    "surface": lambda model, x: model.surface(x)["metric"],
     "mutual_information": lambda model, x: model.mutual_information(x),
     "mmse": lambda model, x: model.mmse(x),
     "metric": lambda model, x: model.metric(x),
