@@ -14,6 +14,15 @@ from jaxtyping import Float
 from lift_theory._validation import image_shape, one_of, real_array, whole_number
 from lift_theory.channels import DenseBlocks, ModeChannels, RankOneBlocks, ScaledChannels
 from lift_theory.laws import Covariance, Spectrum, dct_matrix
+from lift_theory.modes import (
+    KERNELS,
+    average,
+    difference,
+    mode_cascade,
+    principal_axes,
+    rank_within,
+    upsample,
+)
 from lift_theory.trees import HaarTree, PyramidTree, pair_blocks
 
 Channels = ModeChannels | RankOneBlocks | DenseBlocks | ScaledChannels | HaarTree | PyramidTree
@@ -178,7 +187,7 @@ class _Dyadic(ImageRepresentation):
         """Repeated 2x2 means, from the image itself to the coarsest."""
         means = [np.eye(shape[0] * shape[1])]
         for level in range(self.levels - 1):
-            half = _kron(*(_average(n >> level) for n in shape))
+            half = np.kron(*(average(n >> level) for n in shape))
             means.append(half @ means[-1])
         return means
 
@@ -219,7 +228,7 @@ class _Dyadic(ImageRepresentation):
         operators = self._mode_operators(shape)
         pattern = sum(abs(a).T @ abs(a) for a in operators)
         count, label = connected_components(pattern, directed=False)
-        slot = _rank_within(label)
+        slot = rank_within(label)
         members = np.full((count, slot.max() + 1), -1)
         members[label, slot] = np.arange(len(label))
         blocks = []
@@ -227,7 +236,7 @@ class _Dyadic(ImageRepresentation):
             entries = a.tocoo()
             row_label = np.full(a.shape[0], -1)
             row_label[entries.row] = label[entries.col]
-            row_slot = _rank_within(row_label)
+            row_slot = rank_within(row_label)
             dense = np.zeros((count, row_slot[row_label >= 0].max(initial=0) + 1, members.shape[1]))
             dense[label[entries.col], row_slot[entries.row], slot[entries.col]] = entries.data
             blocks.append(dense)
@@ -279,7 +288,7 @@ class AveragePyramid(_Dyadic):
         return pair_blocks(self._tree(law)) if self.levels == 2 else PyramidTree(self._tree(law))
 
     def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
-        return [means for means, _ in _mode_cascade(shape, self.levels, "nearest")]
+        return [means for means, _ in mode_cascade(shape, self.levels, "nearest")]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         return self._means(shape)
@@ -321,19 +330,19 @@ class HaarBands(_Dyadic):
         return self._tree(law) if isinstance(law, Spectrum) else super().channels(law)
 
     def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
-        cascade = _mode_cascade(shape, self.levels, "nearest")
+        cascade = mode_cascade(shape, self.levels, "nearest")
         return [2.0**level * residual for level, (_, residual) in enumerate(cascade)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         matrices, means = [], self._means(shape)
         for level in range(self.levels - 1):
             sums, differences = zip(
-                *((_average(n >> level), _difference(n >> level)) for n in shape), strict=True
+                *((average(n >> level), difference(n >> level)) for n in shape), strict=True
             )
             details = [
-                _kron(sums[0], differences[1]),
-                _kron(differences[0], sums[1]),
-                _kron(differences[0], differences[1]),
+                np.kron(sums[0], differences[1]),
+                np.kron(differences[0], sums[1]),
+                np.kron(differences[0], differences[1]),
             ]
             scale = 2.0 ** (level + 1)  # means of 2x2 blocks have half the norm of orthonormal coefficients
             matrices.append(scale * np.concatenate(details) @ means[level])
@@ -435,7 +444,7 @@ class ResidualPyramid(_Dyadic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(self.upsampling, tuple(_KERNELS), name="upsampling")
+        one_of(self.upsampling, tuple(KERNELS), name="upsampling")
 
     @property
     def scales(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -473,8 +482,8 @@ class ResidualPyramid(_Dyadic):
             return self.blocks(law)
         whitened, sizes = self._whitened(law)
         coupled = np.any(whitened[1] != 0, axis=(1, 2))
-        gamma, means = _principal_axes(whitened[0][coupled], whitened[1][coupled].sum(axis=1))
-        alone = _principal_axes(whitened[0][~coupled], np.zeros(whitened[0][~coupled].shape[::2]))[0].ravel()
+        gamma, means = principal_axes(whitened[0][coupled], whitened[1][coupled].sum(axis=1))
+        alone = principal_axes(whitened[0][~coupled], np.zeros(whitened[0][~coupled].shape[::2]))[0].ravel()
         alone = alone[alone > 0]
         seen = np.count_nonzero(gamma) + len(alone)
         return RankOneBlocks(
@@ -490,12 +499,12 @@ class ResidualPyramid(_Dyadic):
         return jnp.asarray(np.subtract(self.sizes(law.shape), haar), dtype=float)
 
     def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
-        return [residual for _, residual in _mode_cascade(shape, self.levels, self.upsampling)]
+        return [residual for _, residual in mode_cascade(shape, self.levels, self.upsampling)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         means = self._means(shape)
         residuals = [
-            finer - _kron(*(_upsample(n >> (level + 1), self.upsampling) for n in shape)) @ coarser
+            finer - np.kron(*(upsample(n >> (level + 1), self.upsampling) for n in shape)) @ coarser
             for level, (finer, coarser) in enumerate(pairwise(means))
         ]
         return [*residuals, means[-1]]
@@ -586,139 +595,3 @@ def _names(finest: str, coarsest: str, count: int) -> tuple[str, ...]:
     if count <= 3:
         return (finest, *["middle"] * (count - 2), coarsest)
     return (finest, *(f"middle_{i}" for i in range(1, count - 1)), coarsest)
-
-
-def _principal_axes(
-    matrices: Float[np.ndarray, "blocks rows members"], row: Float[np.ndarray, "blocks members"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Squared singular values of each matrix, and `row` in the coordinates of its right singular vectors.
-
-    One-sided Jacobi rotations, which unlike bidiagonalisation keep the relative accuracy of small singular values
-    when the columns differ by many orders of magnitude (Demmel & Veselic 1992).
-    """
-    columns = np.concatenate([matrices, row[:, None]], axis=1)
-    order = np.argsort(-np.sum(matrices**2, axis=1), axis=1)
-    columns = np.take_along_axis(columns, order[:, None], axis=2)
-    members = columns.shape[2]
-    for _ in range(30):
-        largest = 0.0
-        for p in range(members):
-            for q in range(p + 1, members):
-                first, second = columns[..., p], columns[..., q]
-                a, b = (np.sum(c[:, :-1] ** 2, axis=1) for c in (first, second))
-                product = np.sum(first[:, :-1] * second[:, :-1], axis=1)
-                norm = np.sqrt(a * b)
-                cosine = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
-                largest = max(largest, np.abs(cosine).max(initial=0.0))
-                gap = np.divide(b - a, 2 * product, out=np.full_like(product, np.inf), where=cosine != 0)
-                tangent = np.where(gap < 0, -1.0, 1.0) / (np.abs(gap) + np.hypot(1.0, gap))
-                c = 1 / np.hypot(1.0, tangent)
-                s = c * tangent
-                columns[..., p], columns[..., q] = (
-                    c[:, None] * first - s[:, None] * second,
-                    s[:, None] * first + c[:, None] * second,
-                )
-        if largest < 1e-15:
-            break
-    return np.sum(columns[:, :-1] ** 2, axis=1), columns[:, -1]
-
-
-def _kron(vertical: np.ndarray, horizontal: np.ndarray) -> np.ndarray:
-    return np.kron(vertical, horizontal)
-
-
-def _average(size: int) -> np.ndarray:
-    """Means of neighbouring pairs, (size / 2, size)."""
-    return np.kron(np.eye(size // 2), [[0.5, 0.5]])
-
-
-def _difference(size: int) -> np.ndarray:
-    """Half the differences of neighbouring pairs, (size / 2, size)."""
-    return np.kron(np.eye(size // 2), [[0.5, -0.5]])
-
-
-def _keys(distance: float, a: float = -0.75) -> float:
-    """Cubic convolution kernel (Keys 1981, who has a = -1/2)."""
-    x = abs(distance)
-    if x <= 1:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-
-# weight of the coarse pixel at a given offset from the fine pixel's own, for the left one of two fine pixels
-_KERNELS: dict[str, dict[int, float]] = {
-    "nearest": {0: 1.0},
-    "bilinear": {-1: 0.25, 0: 0.75},
-    "bicubic": {offset: _keys(offset + 0.25) for offset in (-2, -1, 0, 1)},
-}
-
-
-def _upsample(size: int, kernel: str) -> np.ndarray:
-    """Up-sampling by two, (2 size, size), with mirrored borders."""
-    matrix = np.zeros((2 * size, size))
-    for i in range(size):
-        for offset, weight in _KERNELS[kernel].items():
-            for side, neighbour in ((0, i + offset), (1, i - offset)):
-                mirrored = neighbour % (2 * size)
-                matrix[2 * i + side, min(mirrored, 2 * size - 1 - mirrored)] += weight
-    return matrix
-
-
-def _mode_maps(size: int, kernel: str) -> tuple[Any, Any, np.ndarray]:
-    """Averaging (size / 2, size) and up-sampling (size, size / 2) between orthonormal DCT-II modes, sparse.
-
-    The third result is what averaging and up-sampling together take from each mode below size / 2 itself; for low
-    modes it is small, so it is summed without a difference.
-    """
-    from scipy import sparse
-
-    half = size // 2
-    k = np.arange(half)
-    angle = np.pi * k / (2 * size)
-    turns = [
-        (weight, (4 * offset + 1) * angle, 2 * offset * angle) for offset, weight in _KERNELS[kernel].items()
-    ]
-    near = np.sum([weight * np.cos(turn) for weight, turn, _ in turns], axis=0)
-    far = np.sum([weight * np.sin(turn) for weight, turn, _ in turns], axis=0)
-    lost = np.sum(
-        [weight * (np.sin(even + angle) ** 2 + np.sin(even) ** 2) for weight, _, even in turns], axis=0
-    )
-    fine = np.concatenate([k, size - k[1:]])
-    coarse = np.concatenate([k, k[1:]])
-    down = np.concatenate([np.cos(angle), -np.sin(angle[1:])]) / np.sqrt(2)
-    up = np.concatenate([near, -far[1:]]) * np.sqrt(2)
-    return (
-        sparse.csr_matrix((down, (coarse, fine)), shape=(half, size)),
-        sparse.csr_matrix((up, (fine, coarse)), shape=(size, half)),
-        lost,
-    )
-
-
-def _mode_cascade(shape: tuple[int, ...], levels: int, kernel: str) -> list[tuple[Any, Any]]:
-    """Per level, means and what up-sampling the next means leaves of them, on DCT modes; the last residual is whole."""
-    from scipy import sparse
-
-    cascade, means = [], sparse.identity(shape[0] * shape[1], format="csr")
-    for level in range(levels - 1):
-        height, width = (n >> level for n in shape)
-        down, up, lost = zip(*(_mode_maps(n, kernel) for n in (height, width)), strict=True)
-        average = sparse.kron(*down, format="csr")
-        rest = sparse.identity(height * width, format="csr") - sparse.kron(*up, format="csr") @ average
-        own = rest.diagonal().reshape(height, width)
-        vertical, horizontal = lost[0][:, None], lost[1]
-        own[: height // 2, : width // 2] = vertical + horizontal - vertical * horizontal
-        rest.setdiag(own.ravel())
-        cascade.append((means, (rest @ means).tocsr()))
-        means = average @ means
-    return [*cascade, (means, means)]
-
-
-def _rank_within(label: np.ndarray) -> np.ndarray:
-    """Position of each entry among those with the same label."""
-    order = np.argsort(label, kind="stable")
-    ordered = label[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    position = np.arange(len(label)) - np.repeat(starts, np.diff(np.r_[starts, len(label)]))
-    result = np.empty_like(position)
-    result[order] = position
-    return result
