@@ -257,7 +257,9 @@ class ScaledChannels:
 class DenseBlocks:
     """Any linear scales: whitened Gram matrices `S^(1/2) A_k^T A_k S^(1/2)`, block by block.
 
-    Members that only pad a block have zero rows and columns. Costs O(members^3) per block and point.
+    Members that only pad a block have zero rows and columns. Costs O(members^3) per block and point. Unlike the closed
+    forms, factorizations lose what the condition number of the whitened precision takes: about six digits are left
+    where variance times SNR spans nine orders of magnitude.
     """
 
     grams: Float[Array, "blocks scales members members"]

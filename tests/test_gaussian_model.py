@@ -79,7 +79,7 @@ def test_every_quantity_equals_dense_linear_algebra(name):
         ((8, 8), lt.HaarBands(4)),
         ((4, 8), lt.AveragePyramid(2)),
         ((3, 4, 8), lt.AveragePyramid(3)),
-        ((3, 8, 4), lt.HaarBands(3)),
+        ((3, 8, 4), lt.HaarBands(2)),
         ((3, 4, 8), lt.DctBands((5,))),
         ((3, 4, 8), lt.ResidualPyramid(2, "bicubic")),
         ((2, 2), lt.HaarBands()),
@@ -135,14 +135,9 @@ def test_operators_on_a_spectrum_are_the_pyramid():
 
 def test_variances_of_zero_say_nothing():
     """Half of the modes are silent: they are known without looking, and nothing becomes NaN."""
-    variances = np.array(rough_spectrum((8, 8)).variances)
-    variances[::2, 1::2] = variances[5:] = 0.0
-    for representation in (
-        lt.AveragePyramid(3),
-        lt.HaarBands(),
-        lt.ResidualPyramid(2, "bicubic"),
-        lt.DctBands((3,)),
-    ):
+    variances = np.array(rough_spectrum((4, 4)).variances)
+    variances[::2, 1::2] = variances[3:] = 0.0
+    for representation in (lt.AveragePyramid(3), lt.HaarBands(3), lt.ResidualPyramid(2, "bicubic")):
         model = lt.GaussianModel(lt.Spectrum(variances), representation)
         check_against_dense(model, some_points(2, len(model.scales)))
 
@@ -164,7 +159,6 @@ EXTREME = {
     "haar of three": (lt.HaarBands(3), 4),
     "cosines": (lt.DctBands((2,)), 4),
     "nearest": (lt.ResidualPyramid(), 4),
-    "nearest of three": (lt.ResidualPyramid(3), 4),
     "bilinear": (lt.ResidualPyramid(2, "bilinear"), 4),
     "bicubic": (lt.ResidualPyramid(2, "bicubic"), 4),
     "smallest pyramid": (lt.AveragePyramid(), 2),
@@ -223,11 +217,12 @@ def test_blocks_without_a_closed_form_hold_over_the_stated_range():
         assert relative_error(model.step_kl(point, point + 1e-3), tiny) < CONDITIONED
 
 
-@pytest.mark.parametrize("representation", [lt.AveragePyramid(4), lt.HaarBands(4)], ids=str)
+@pytest.mark.parametrize("representation", [lt.AveragePyramid(), lt.AveragePyramid(3)], ids=str)
 def test_steps_too_large_for_products_stay_finite(representation):
     """From pure noise to clean data in one step: the ratio of determinants exceeds float64, the cost does not."""
-    model = lt.GaussianModel(lt.Spectrum.power_law((8, 8), variance=1e6), representation)
-    start, stop = np.full(4, -60.0), np.full(4, 90.0)
+    model = lt.GaussianModel(lt.Spectrum.power_law((4, 4), variance=1e6), representation)
+    count = len(model.scales)
+    start, stop = np.full(count, -60.0), np.full(count, 90.0)
     gain = np.exp(90.0) - np.exp(-60.0)
     expected = 0.5 * gain * np.asarray(model.mmse(start)).sum()  # the information gained is 1e-40 of it
     assert np.isclose(model.step_kl(start, stop), expected, rtol=MANY_DIGITS)
@@ -275,7 +270,7 @@ def test_first_and_second_derivatives(representation):
 
 
 @pytest.mark.parametrize(
-    "representation", [lt.AveragePyramid(3), lt.HaarBands(3), lt.ResidualPyramid(3, "bilinear")], ids=str
+    "representation", [lt.AveragePyramid(), lt.HaarBands(), lt.ResidualPyramid(3, "bilinear")], ids=str
 )
 def test_derivatives_of_a_step(representation):
     """The step is the Bregman divergence of a dense determinant, with its derivatives to second order."""
@@ -290,7 +285,8 @@ def test_derivatives_of_a_step(representation):
             information(stop) - information(start)
         )
 
-    ends = jnp.stack([some_points(1, 3)[0], some_points(1, 3)[0] + 0.7])
+    start = some_points(1, len(model.scales))[0]
+    ends = jnp.stack([start, start + 0.7])
     ours = lambda ends: model.step_kl(ends[0], ends[1])  # noqa: E731
     np.testing.assert_allclose(ours(ends), bregman(ends), rtol=AUTODIFF)
     np.testing.assert_allclose(jax.grad(ours)(ends), jax.grad(bregman)(ends), rtol=AUTODIFF, atol=AUTODIFF)
@@ -371,7 +367,7 @@ def test_limits_without_noise_and_without_signal(pyramid):
 
 
 @pytest.mark.parametrize(
-    "representation", [lt.AveragePyramid(3), lt.HaarBands(), lt.ResidualPyramid(3, "bilinear")], ids=str
+    "representation", [lt.AveragePyramid(), lt.HaarBands(), lt.ResidualPyramid(3, "bilinear")], ids=str
 )
 def test_decoupled_scales_see_only_themselves(representation):
     spectrum = rough_spectrum((4, 4))
