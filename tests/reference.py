@@ -184,10 +184,7 @@ class Digits:
     def mmse(self, logsnr):
         with mpmath.workdps(DIGITS):
             posterior = self._solved(logsnr)[2]
-            return [
-                mpmath.fsum(posterior[i, i] for i in range(a, b))
-                for a, b in pairwise(self.edges)
-            ]
+            return [mpmath.fsum(posterior[i, i] for i in range(a, b)) for a, b in pairwise(self.edges)]
 
     def gram(self, logsnr):
         with mpmath.workdps(DIGITS):
