@@ -11,6 +11,8 @@ import xarray
 import lift_theory as lt
 
 START, STOP = -9.0, 9.0
+PROVED_WITHIN = 0.05
+"""Relative gap at which the search for a better path or a better bound stops: tighter proofs take minutes."""
 PATHS = {
     "best": "best path",
     "diagonal": "diagonal, best spacing",
@@ -104,7 +106,7 @@ def surface_of(model: lt.GaussianModel, contender: Contender, grid: int) -> xarr
 def costs(model: lt.GaussianModel, contender: Contender, steps: int, points: int) -> list[dict[str, Any]]:
     """The best path and every control that the representation has, each with its cost."""
     start, stop = contender.ends()
-    best = lt.optimal_path(model, steps, start, stop, points=points)
+    best = lt.optimal_path(model, steps, start, stop, points=points, gap=PROVED_WITHIN)
     paths = {"best": best.path, "diagonal": lt.diagonal_path(model, steps, start, stop)}
     paths["diagonal_uniform"] = lt.diagonal_path(model, steps, start, stop, spacing="logsnr")
     if contender.equal_information is not None:
@@ -138,7 +140,7 @@ def transfer(
 ) -> dict[str, Any]:
     """What a path made on the training photographs costs on the held-out ones."""
     start, stop = contender.ends()
-    own = lt.optimal_path(model, trained["steps"], start, stop, points=points)
+    own = lt.optimal_path(model, trained["steps"], start, stop, points=points, gap=PROVED_WITHIN)
     cost = lt.path_kl(model, lt.Path(trained["logsnr"], model.scales))
     return {
         "representation": contender.name,
