@@ -70,9 +70,7 @@ statement = Statement(
             high=1.5,
             meaning="falling angles arctan(σ_i/√c) of the N = n + 1 points of the path",
         ),
-        Variable(
-            symbol=turn, tex="(a_0 - a_n)", low=0.05, high=1.5, meaning="whole angle between the two ends"
-        ),
+        Variable(symbol=turn, tex="A", low=0.05, high=1.5, meaning="whole angle a_0 − a_n"),
         Variable(symbol=steps, low=1, high=40, meaning="number of steps"),
         Variable(
             symbol=truth, size=modes, tex="v", meaning="true variances c_k + σ_n² at the end of the path"
