@@ -53,6 +53,38 @@ if TYPE_CHECKING:
         geodesic_curve,
         optimal_path,
     )
+    from lift_theory.sampling import (
+        DDIM,
+        DDPM,
+        RK4,
+        Ancestral,
+        DPMSolverPP2M,
+        Euler,
+        EulerMaruyama,
+        ExponentialIntegrator,
+        Heun,
+        Sampler,
+        SamplingError,
+        VPLinear,
+        sampling_error,
+    )
+
+_SAMPLING = (
+    "DDIM",
+    "DDPM",
+    "RK4",
+    "Ancestral",
+    "DPMSolverPP2M",
+    "Euler",
+    "EulerMaruyama",
+    "ExponentialIntegrator",
+    "Heun",
+    "Sampler",
+    "SamplingError",
+    "VPLinear",
+    "sampling_error",
+)
+"""Names that load the samplers only when asked for."""
 
 _OPTIMIZER = (
     "ComputePath",
@@ -70,9 +102,10 @@ _OPTIMIZER = (
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OPTIMIZER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("lift_theory.optimize"), name)
+    for module, names in (("optimize", _OPTIMIZER), ("sampling", _SAMPLING)):
+        if name in names:
+            return getattr(import_module(f"lift_theory.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
@@ -80,14 +113,23 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "DDIM",
+    "DDPM",
+    "RK4",
+    "Ancestral",
     "AveragePyramid",
     "ComputePath",
     "Covariance",
+    "DPMSolverPP2M",
     "DctBands",
     "DecoupledModel",
+    "Euler",
+    "EulerMaruyama",
+    "ExponentialIntegrator",
     "GaussianModel",
     "GeodesicCurve",
     "HaarBands",
+    "Heun",
     "LinearScales",
     "Model",
     "OptimizedPath",
@@ -96,8 +138,11 @@ __all__ = [
     "PublishedCost",
     "Representation",
     "ResidualPyramid",
+    "Sampler",
+    "SamplingError",
     "SingleScale",
     "Spectrum",
+    "VPLinear",
     "break_even_price",
     "compute_aware_path",
     "constant_lead_path",
@@ -111,6 +156,7 @@ __all__ = [
     "optimal_path",
     "path_kl",
     "plot_surface",
+    "sampling_error",
     "staged_path",
     "to_orthogonal",
     "to_pyramid",

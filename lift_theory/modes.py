@@ -129,6 +129,17 @@ def mode_cascade(shape: tuple[int, ...], levels: int, kernel: str) -> list[tuple
     return [*cascade, (means, means)]
 
 
+def mode_upsampling(shape: tuple[int, ...], levels: int, kernel: str) -> list[Any]:
+    """Per level, up-sampling of its means to the full image, on DCT modes; the identity for the finest."""
+    from scipy import sparse
+
+    result = [sparse.identity(shape[0] * shape[1], format="csr")]
+    for level in range(levels - 1):
+        up = sparse.kron(*(mode_maps(n >> level, kernel)[1] for n in shape), format="csr")
+        result.append(result[-1] @ up)
+    return result
+
+
 def rank_within(label: np.ndarray) -> np.ndarray:
     """Position of each entry among those with the same label."""
     order = np.argsort(label, kind="stable")

@@ -19,6 +19,7 @@ from lift_theory.modes import (
     average,
     difference,
     mode_cascade,
+    mode_upsampling,
     principal_axes,
     rank_within,
     upsample,
@@ -42,6 +43,9 @@ class Representation(Protocol):
 
     def matrices(self, shape: tuple[int, ...]) -> dict[str, Float[np.ndarray, "coefficients size"]]:
         """Analysis operator A_k of each scale, acting on row-major pixels."""
+
+    def synthesis(self, shape: tuple[int, ...]) -> dict[str, Float[np.ndarray, "size coefficients"]]:
+        """Matrices that read the image from the coefficients of the scales."""
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Number of coefficients of each scale."""
@@ -77,6 +81,16 @@ class ImageRepresentation:
         channels = np.eye(shape[0]) if len(shape) == 3 else np.eye(1)
         plain = self._plane_matrices(shape[-2:])
         return {name: np.kron(channels, matrix) for name, matrix in zip(self.scales, plain, strict=True)}
+
+    def synthesis(self, shape: tuple[int, ...]) -> dict[str, Float[np.ndarray, "size coefficients"]]:
+        """How the image is read from the scales: it is the sum of these matrices applied to the coefficients.
+
+        Here the pseudo-inverse of all operators together, which for orthonormal bands is the adjoint.
+        """
+        matrices = self.matrices(shape)
+        inverse = np.linalg.pinv(np.concatenate(list(matrices.values())))
+        edges = np.cumsum([len(matrix) for matrix in matrices.values()])
+        return dict(zip(matrices, np.split(inverse, edges[:-1], axis=1), strict=True))
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Number of coefficients of each scale."""
@@ -246,6 +260,10 @@ class _Dyadic(ImageRepresentation):
         """Sparse operators with the same Gram matrices as the scales, on orthonormal DCT modes."""
         raise TypeError(f"{type(self).__name__} must define _mode_operators(shape).")
 
+    def _mode_synthesis(self, shape: tuple[int, ...]) -> list[Any]:
+        """What `synthesis` does to the coefficients of `_mode_operators`, sparse; here the adjoint."""
+        return [operator.T for operator in self._mode_operators(shape)]
+
 
 @dataclass(frozen=True)
 class AveragePyramid(_Dyadic):
@@ -287,8 +305,17 @@ class AveragePyramid(_Dyadic):
             return super().channels(law)
         return pair_blocks(self._tree(law)) if self.levels == 2 else PyramidTree(self._tree(law))
 
+    def synthesis(self, shape: tuple[int, ...]) -> dict[str, Float[np.ndarray, "size coefficients"]]:
+        """The finest scale is the image; the means are not used."""
+        fine, *means = self.matrices(shape).items()
+        return {fine[0]: fine[1], **{name: np.zeros_like(matrix.T) for name, matrix in means}}
+
     def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
         return [means for means, _ in mode_cascade(shape, self.levels, "nearest")]
+
+    def _mode_synthesis(self, shape: tuple[int, ...]) -> list[Any]:
+        fine, *means = self._mode_operators(shape)
+        return [fine, *(0.0 * matrix.T for matrix in means)]
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         return self._means(shape)
@@ -498,8 +525,20 @@ class ResidualPyramid(_Dyadic):
         haar = HaarBands(self.levels).sizes(law.shape)
         return jnp.asarray(np.subtract(self.sizes(law.shape), haar), dtype=float)
 
+    def synthesis(self, shape: tuple[int, ...]) -> dict[str, Float[np.ndarray, "size coefficients"]]:
+        """Every residual on top of the up-sampled coarser scales."""
+        shape = self._checked(shape)
+        planes = [np.eye(shape[-2] * shape[-1])]
+        for level in range(1, self.levels):
+            planes.append(planes[-1] @ np.kron(*(upsample(n >> level, self.upsampling) for n in shape[-2:])))
+        channels = np.eye(int(np.prod(shape[:-2])))
+        return {name: np.kron(channels, plane) for name, plane in zip(self.scales, planes, strict=True)}
+
     def _mode_operators(self, shape: tuple[int, ...]) -> list[Any]:
         return [residual for _, residual in mode_cascade(shape, self.levels, self.upsampling)]
+
+    def _mode_synthesis(self, shape: tuple[int, ...]) -> list[Any]:
+        return mode_upsampling(shape, self.levels, self.upsampling)
 
     def _plane_matrices(self, shape: tuple[int, ...]) -> list[np.ndarray]:
         means = self._means(shape)

@@ -1,0 +1,29 @@
+"""Exact laws of samplers on Gaussian data, and their errors."""
+
+from lift_theory.sampling.errors import SamplingError, sampling_error
+from lift_theory.sampling.samplers import DDIM, Ancestral, DPMSolverPP2M, Sampler
+from lift_theory.sampling.variance_preserving import (
+    DDPM,
+    RK4,
+    Euler,
+    EulerMaruyama,
+    ExponentialIntegrator,
+    Heun,
+    VPLinear,
+)
+
+__all__ = [
+    "DDIM",
+    "DDPM",
+    "RK4",
+    "Ancestral",
+    "DPMSolverPP2M",
+    "Euler",
+    "EulerMaruyama",
+    "ExponentialIntegrator",
+    "Heun",
+    "Sampler",
+    "SamplingError",
+    "VPLinear",
+    "sampling_error",
+]
