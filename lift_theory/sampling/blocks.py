@@ -69,18 +69,18 @@ class Blocks:
             factor = jax.scipy.linalg.cho_factor(precision, lower=True)
             return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, seen), 0, -1)
         column = [[r for r, row in enumerate(self.present) if row[i]] for i in range(members)]
-        precision = [
+        lower = [
             [
                 sum((weighted[r, i] * self.factors[r, j] for r in column[i] if r in column[j]), jnp.zeros(()))
                 for j in range(i + 1)
             ]
             for i in range(members)
         ]
-        precision = [[p + (i == j) for j, p in enumerate(row)] for i, row in enumerate(precision)]
-        seen = [
+        lower = [[p + (i == j) for j, p in enumerate(row)] for i, row in enumerate(lower)]
+        told = [
             sum((weighted[r, i] * z[r] for r in column[i]), jnp.zeros(z.shape[1:])) for i in range(members)
         ]
-        return jnp.stack(_solve(precision, seen))
+        return jnp.stack(_solve(lower, told))
 
     def clean(self, members: Float[Array, "members sources blocks"]) -> Rows:
         """Rows y = F u."""
@@ -107,14 +107,14 @@ class Blocks:
             covariance = jnp.einsum("rib,sib->brs", self.factors, self.factors) + noise
             factor = jax.scipy.linalg.cho_factor(covariance, lower=True)
             return -jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, jnp.moveaxis(z, -1, 0)), 0, -1)
-        covariance = [
+        lower = [
             [
                 jnp.sum(self.factors[r] * self.factors[s], axis=0) + (r == s) * variance[r, 0]
                 for s in range(r + 1)
             ]
             for r in range(rows)
         ]
-        return -jnp.stack(_solve(covariance, list(z)))
+        return -jnp.stack(_solve(lower, list(z)))
 
 
 def _solve(matrix: list[list[Any]], right: list[Any]) -> list[Any]:
