@@ -58,9 +58,9 @@ statement = Statement(
         Claim(
             name="density",
             left=sympy.Symbol(
-                r"\rho(\lambda), \qquad \lim_{n\to\infty} n \left(1 - \frac{\mathrm{std}(\text{output})}"
+                r"\lim_{n\to\infty} n \left(1 - \frac{\mathrm{std}(\text{output})}"
                 r"{\mathrm{std}(\text{true})}\right) = \int_0^1 \rho(\lambda)\, \lambda'(u)^2 \,\mathrm{d}u,"
-                r"\qquad \rho(\lambda)"
+                r"\qquad \rho"
             ),
             right=c * sigma**2 * (c + sigma_last**2) / (2 * (c + sigma**2) ** 3),
         ),

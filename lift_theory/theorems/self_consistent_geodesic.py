@@ -3,8 +3,8 @@
 Let a sampler of order p make, in mode k, the relative error e_k = n⁻ᵖ ∫ ρ_k |λ'(u)|^(p+1) du when it takes n
 equal steps in u, with densities ρ_k ≥ 0. The distance of its samples from the data is the sum of v_k e_k²,
 with v_k the true variances for Wasserstein and v_k = 1 for the divergence. A path is best if it moves at
-constant speed in the length element (Σ w_k ρ_k)^(1/(p+1)) |dλ|, where the weights are w_k = v_k e_k: the
-errors of this very path.
+constant speed in the length element s |dλ|, where s to the power p + 1 is Σ w_k ρ_k and the weights are w_k =
+v_k e_k: the errors of this very path.
 
 Why it matters: there is no n in it. The curve is computed once, by iterating weights and errors, and serves
 every number of steps. With one clock no path does better, and any weights at all give a bound from below,
@@ -108,7 +108,7 @@ statement = Statement(
             tex="L",
             low=0.1,
             high=10,
-            meaning="length of the whole path, ∫ (Σ w_k ρ_k)^(1/(p+1)) dλ; in speed with w_k = v_k E_k",
+            meaning="length of the whole path, ∫ s dλ, with s to the power p + 1 = Σ w_k ρ_k; in speed, w_k = v_k E_k",
         ),
         Variable(symbol=order, low=1, high=4, meaning="order of the sampler; 1 for DDIM and ancestral"),
         Variable(symbol=c, meaning="variance of a mode"),
@@ -229,7 +229,7 @@ def _best_density(statement: Statement) -> tuple[Step, ...]:
             by=powers,
         ),
         Symbolic(
-            says="In other words: the length of (Σ w_k ρ_k)^(1/(p+1)) |dλ| grows at the constant rate L in u.",
+            says="In other words: the length ∫ s dλ grows at the constant rate L in u.",
             left=best * length,
             right=(v * e * r + v_2 * e_2 * r_2) ** (1 / (p + 1)),
         ),
