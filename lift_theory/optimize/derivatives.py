@@ -17,6 +17,7 @@ differentiated automatically, step by step.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,8 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-PADDING = 8
-"""Paths are padded with standing steps to a multiple of this, so that few lengths are ever compiled."""
+PIECE = 5
+"""Steps differentiated per compiled call: no other length is ever compiled, and several pieces run at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,13 +69,17 @@ class PathDerivatives:
 def path_derivatives(
     evaluate: Callable[[Any, Any], tuple[Array, ...]], model: Any, logsnr: Float[np.ndarray, "points scales"]
 ) -> PathDerivatives:
-    """Run a compiled `evaluate(model, logsnr)` on the padded path and assemble the blocks.
+    """Run a compiled `evaluate(model, logsnr)` on pieces of the path and assemble the blocks.
 
-    `evaluate` returns, for every step, cost, gradient in (source, target) of shape (2, K) and Hessian (2, K, 2, K).
+    `evaluate` returns, for every step, cost, gradient in (source, target) of shape (2, K) and Hessian (2, K, 2, K). The
+    last piece is padded with steps that stand still.
     """
     steps = len(logsnr) - 1
-    padded = np.concatenate([logsnr, np.repeat(logsnr[-1:], -steps % PADDING, axis=0)])
-    costs, gradient, hessian = (np.asarray(part)[:steps] for part in evaluate(model, padded))
+    padded = np.concatenate([logsnr, np.repeat(logsnr[-1:], -steps % PIECE, axis=0)])
+    pieces = [padded[i : i + PIECE + 1] for i in range(0, steps, PIECE)]
+    with ThreadPoolExecutor() as pool:
+        parts = list(pool.map(lambda piece: [np.asarray(part) for part in evaluate(model, piece)], pieces))
+    costs, gradient, hessian = (np.concatenate(part)[:steps] for part in zip(*parts, strict=True))
     return PathDerivatives(costs=costs, before=gradient[:, 0], after=gradient[:, 1], hessians=hessian)
 
 

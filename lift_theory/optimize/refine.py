@@ -123,7 +123,7 @@ def _snapped(
         snapped[i] = np.where(creeping[i] & (slope[i] > 0), snapped[i - 1], snapped[i])
     for i in range(len(logsnr) - 2, 0, -1):
         snapped[i] = np.where(creeping[i] & (slope[i] < 0), snapped[i + 1], snapped[i])
-    return snapped
+    return None if np.array_equal(snapped, logsnr) else snapped
 
 
 def _kkt_residual(

@@ -24,7 +24,7 @@ from lift_theory.paths import Path
 SCOUT = {1: 64, 2: 40, 3: 10}
 """Lattice points per scale of the first, evenly spaced lattice."""
 
-CELLS = {1: 128, 2: 80, 3: 12}
+CELLS = {1: 64, 2: 28, 3: 8}
 """Lattice points per scale that the proof begins with, at most."""
 
 SPREAD = 0.4

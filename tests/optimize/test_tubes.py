@@ -1,12 +1,16 @@
 """The pruned proof: never above what a path can reach, whatever the target, and far tighter than its first cells."""
 
+from functools import partial
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from standins import averaging_pyramid, independent, random_gaussian
 
-from lift_theory.optimize import cell_certificate, refine, tube_certificate, tubes
+from lift_theory.optimize import cell_certificate, refine, tube_certificate
+from lift_theory.optimize.cells import Cells
+from lift_theory.optimize.certificates import Task, all_cells
 from lift_theory.optimize.lattice import lattice_axes, lattice_program
 from lift_theory.optimize.objectives import PathKL
 
@@ -48,7 +52,7 @@ def test_a_single_mode_is_proved_to_a_tenth_of_a_percent_of_its_closed_form(vari
 
 def test_pruning_makes_coarse_cells_prove_what_they_cannot_alone():
     model = averaging_pyramid([3.0, 0.02])
-    axes = [np.linspace(LOW, HIGH, 25)] * 2
+    axes = [np.linspace(LOW, HIGH, 13)] * 2
     cost = best_cost(model, 6)
     proof = tube_certificate(model, 6, axes, 0.995 * cost)
     assert proof.bounds[-1] == 0.995 * cost
@@ -56,37 +60,94 @@ def test_pruning_makes_coarse_cells_prove_what_they_cannot_alone():
     assert proof.cells[-1] < proof.cells[0] * 4 ** (len(proof.cells) - 1) / 10
 
 
-def test_envelopes_price_cells_like_all_pairs():
-    """The first level's two sweeps against the plain ones, on slopes that fall already."""
+def grid_of(model, axes):
+    cells = Cells.halves(model, axes, all_cells(axes))
+    return cells, cells.stage(np.arange(len(cells.lower)))
+
+
+def admitted(cells, stage, nodes):
+    """Every pair of a cell (first axis) and a node, as they stand in the definition."""
+    return np.all(cells.lower[:, None, :] <= stage.nodes[None, nodes, :], axis=-1)
+
+
+def test_sweeps_equal_their_definition_over_all_pairs():
     model = averaging_pyramid([3.0, 0.2])
-    axes = [np.linspace(-2.0, 3.0, 12), np.linspace(-1.0, 3.0, 9)]
-    lower = np.stack(np.meshgrid(np.arange(11), np.arange(8), indexing="ij"), -1).reshape(-1, 2)
-    cells = tubes._Cells.of(model, axes, lower).falling()
-    arguments = {
-        "cells": cells,
-        "stages": [np.arange(88)] * 4,
-        "start": np.exp([-2.0, -1.0]),
-        "stop": np.exp([3.0, 3.0]),
-        "slope": 0.5 * model.mmse(np.array([-2.0, -1.0])),
-    }
-    sums, prices = tubes._Grid(**arguments).sweep()
-    expected_sums, expected_prices = tubes._Tube(**arguments).sweep()
-    np.testing.assert_allclose(sums, expected_sums, rtol=1e-12)
-    np.testing.assert_allclose(prices, expected_prices, rtol=1e-12)
-    assert sums[-1] == pytest.approx(min(prices[0]), rel=1e-12)
-    assert sums[-1] == pytest.approx(min(prices[-1]), rel=1e-12)
-
-
-def test_the_excess_over_the_tangent_is_never_underestimated():
+    cells, stage = grid_of(model, [np.linspace(-2.0, 3.0, 6), np.linspace(-1.0, 3.0, 5)])
     rng = np.random.default_rng(0)
+    heights = rng.normal(size=stage.offsets.shape)
+    values = rng.normal(size=len(stage.nodes))
+    offered = np.einsum("kjc,kq->jcq", stage.slopes, stage.snrs)
+    allowed = admitted(cells, stage, slice(None))
+    reached = np.min(np.where(allowed, heights[:, :, None] + offered, np.inf), axis=(0, 1))
+    left = np.min(np.where(allowed, offered + values, np.inf), axis=2)
+    np.testing.assert_allclose(stage.reach(heights, stage), reached, rtol=1e-12)
+    np.testing.assert_allclose(stage.leave(stage, values), left, rtol=1e-12)
+
+
+def test_prices_are_shortest_paths_through_a_cell():
+    """The sum of both sweeps against the forward sweep alone with all other cells of a stage taken away."""
+    model = averaging_pyramid([3.0, 0.2])
+    axes = [np.linspace(-2.0, 3.0, 6), np.linspace(-1.0, 3.0, 5)]
+    cells, stage = grid_of(model, axes)
+    task = Task.of(model, 4, axes)
+    sums = task.sums([stage] * 3)
+    prices = sums.prices()
+    assert sums.finals[-1] == pytest.approx(min(prices[1]), rel=1e-12)
+    for at, cell in [(0, 7), (1, 60), (2, 79)]:
+        stages = [stage] * 3
+        stages[at] = cells.stage(np.array([cell]))
+        assert task.sums(stages).finals[-1] == pytest.approx(prices[at][cell], rel=1e-12)
+
+
+def tangents(model, axes):
+    """The tangents of the halves of one cell as functions of SNRs, read off at the corners, with lowest and highest."""
+    scales = len(axes)
+    cells = Cells.halves(model, axes, np.zeros((1, scales), dtype=int))
+    for cell, lower in enumerate(cells.lower):
+        low, high = (
+            np.exp([axis[i + far] for axis, i in zip(cells.axes, lower, strict=True)]) for far in (0, 1)
+        )
+        lowest = cells.slopes[:, 0, cell]
+        rates = [
+            (cells.slopes[:, 2 ** (scales - 1 - k), cell] - lowest) / (high[k] - low[k])
+            for k in range(scales)
+        ]
+        yield (
+            partial(
+                lambda g, low, at, rates: at + (g - low) @ np.array(rates), low=low, at=lowest, rates=rates
+            ),
+            low,
+            high,
+        )
+
+
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_tangents_lie_below_the_error_everywhere(scales):
+    rng = np.random.default_rng(scales)
     for seed in range(10):
-        model = random_gaussian(seed, 2)
-        axes = [np.sort(rng.uniform(LOW, HIGH, size=2)) for _ in range(2)]
-        cells = tubes._Cells.of(model, axes, np.zeros((1, 2), dtype=int))
-        excess = 0.5 * model.mmse(np.log(cells.corners[0])) - cells.slopes[0]
-        widths = cells.corners[0, -1] - cells.corners[0, 0]
-        assert np.all(excess >= -1e-12 * np.abs(cells.slopes[0]))
-        assert np.all(widths * excess <= cells.slack[0] * (1 + 1e-12))
+        model = random_gaussian(seed, scales)
+        points = rng.uniform(LOW - 5.0, HIGH, size=(100, scales))
+        error = 0.5 * model.mmse(points)
+        for tangent, _, _ in tangents(
+            model, [np.sort(rng.uniform(LOW, HIGH, size=2)) for _ in range(scales)]
+        ):
+            assert np.all(tangent(np.exp(points)) <= error * (1 + 1e-9))
+
+
+def test_tangents_miss_the_error_by_second_order_in_the_width():
+    model = random_gaussian(3, 2)
+
+    def miss(width):
+        axes = [np.array([-0.3, -0.3 + width]), np.array([0.4, 0.4 + width])]
+        return max(
+            np.max(0.5 * model.mmse(np.log(g)) / tangent(g) - 1.0)
+            for tangent, low, high in tangents(model, axes)
+            for g in (low, 0.5 * (low + high), high)
+        )
+
+    assert miss(0.2) < 0.02
+    assert miss(0.4) / miss(0.2) == pytest.approx(4.0, rel=0.3)
+    assert miss(0.2) / miss(0.1) == pytest.approx(4.0, rel=0.15)
 
 
 def test_scales_that_stand_still_single_steps_and_bad_targets():
