@@ -49,14 +49,14 @@ def triangular(factor: Factor) -> Float[Array, "rows rows blocks"]:
                 entries[j] = entries[j] + along
         length = _length(rest)
         entries[i] = length
-        directions.append(rest / jnp.where(length > 0, length, 1.0))
+        directions.append(rest / jnp.where(length == 0, 1.0, length))
         result.append(jnp.stack(entries))
     return jnp.stack(result)
 
 
 def _length(vector: Float[Array, "sources blocks"]) -> Float[Array, " blocks"]:
     square = jnp.sum(vector * vector, axis=0)
-    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+    return jnp.where(square == 0, 0.0, jnp.sqrt(jnp.where(square == 0, 1.0, square)))
 
 
 def _dense_triangular(factor: Factor) -> Float[Array, "rows rows blocks"]:
@@ -124,7 +124,7 @@ def polar(matrix: Float[Array, "first second blocks"]) -> Float[Array, "first se
     result: Array = jnp.zeros_like(matrix)
     for column, row in zip(columns, turned, strict=True):
         length = _length(column)
-        unit = column / jnp.where(length > 0, length, 1.0)
+        unit = column / jnp.where(length == 0, 1.0, length)
         result = result + unit[:, None] * row[None]
     return result
 

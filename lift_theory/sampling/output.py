@@ -124,7 +124,6 @@ class OutputError:
         search = _Search(
             loss(state_of(model), self.setting, self.metric), np.asarray(first), np.asarray(last)
         )
-        self.sampler.check(Path(search.straight(steps), tuple(model.scales)), state_of(model))
         history: list[Attempt] = []
         best: tuple[str, float, Points] | None = None
         for name, start in self._starts(model, steps, search):
@@ -139,10 +138,16 @@ class OutputError:
             history.append(
                 Attempt(method=name, cost=cost, iterations=iterations, seconds=time.perf_counter() - since)
             )
-            if best is None or cost < best[1]:
+            if np.isfinite(cost) and (best is None or cost < best[1]):
                 best = name, cost, points
-        assert best is not None
+        if best is None:
+            self.sampler.check(Path(search.straight(steps), tuple(model.scales)), state_of(model))
+            raise ValueError(
+                f"{type(self.sampler).__name__} has no finite error between log-SNR {search.first} and {search.last} "
+                f"with {steps} steps. Take more steps or ends closer together, or another metric."
+            )
         method, cost, points = best
+        self.sampler.check(Path(points, tuple(model.scales)), state_of(model))
         multipliers, residual = search.conditions(points)
         bounds = self._bounds(model, steps, search)
         unknown = np.full(steps - 1, np.inf)
@@ -168,6 +173,10 @@ class OutputError:
             starts.append(("self-consistent curve, refined", curve))
             starts.append(("half-way to uniform log-SNR, refined", 0.5 * (curve + straight)))
         starts.append(("uniform log-SNR, refined", straight))
+        rho = 7.0  # Karras et al. 2022, eq. 5: uniform in sigma^(1 / rho)
+        ends = np.exp(-0.5 * np.stack([search.first, search.last]) / rho)
+        even = ends[0] + np.linspace(0.0, 1.0, steps + 1)[:, None] * (ends[1] - ends[0])
+        starts.append(("Karras spacing, refined", -2.0 * rho * np.log(even)))
         return starts if steps > 1 else starts[:1]
 
     def _units(self, value: float) -> float:
@@ -212,10 +221,11 @@ class _Search:
         """
         from scipy.optimize import minimize
 
+        start = np.concatenate([self.first[None], start[1:-1], self.last[None]])
         lowest, where = self.loss(start)[0], start
         rises = np.diff(start, axis=0)
         total = self.last - self.first
-        if len(rises) == 1 or lowest == 0.0 or not total.any():
+        if len(rises) == 1 or lowest == 0.0 or not np.isfinite(lowest) or not total.any():
             return lowest, where, 0
         unit = np.maximum(rises, 0.02 * total / len(rises))
         unit = np.where(unit > 0, unit, 1.0)
