@@ -33,6 +33,7 @@ from lift_theory.representations import (  # noqa: E402
     ResidualPyramid,
     SingleScale,
 )
+from lift_theory.schedules import published_path  # noqa: E402
 from lift_theory.surfaces import error_surface  # noqa: E402
 
 try:
@@ -160,6 +161,7 @@ __all__ = [
     "optimal_path",
     "path_kl",
     "plot_surface",
+    "published_path",
     "sampling_error",
     "staged_path",
     "to_orthogonal",
