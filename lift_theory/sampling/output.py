@@ -29,6 +29,9 @@ ITERATIONS = 400
 TOLERANCE = 1e-10
 """Relative change of the squared error at which a search ends."""
 
+REFERENCE_STEPS = 32
+"""Steps of the path that stands for the curve of coupled scales."""
+
 PATIENCE = 15
 """Quadratic programs after which a further start that has not reached the best error so far is given up."""
 
@@ -81,17 +84,39 @@ class OutputError:
         return error.w2 if self.metric == "w2" else error.kl
 
     def curve(self, model: GaussianModel, first: Any, last: Any) -> OutputCurve:
-        """The self-consistent curve of `geodesic_curve`, from the exact law at the beginning.
+        """The curve of `geodesic_curve`: near-optimal paths of every step count, from the exact law at the beginning.
 
-        One clock, or scales that are independent of each other, have it in closed form up to a fixed point. Scales
-        that are coupled (pyramids, Haar bands of a spectrum) get the curves of their own variances, each as if it were
-        alone: a start for `optimal_path`, not its limit.
+        One clock, or scales that are independent of each other, have it as the fixed point of a self-consistent
+        metric, without any step count in it. For scales that are coupled (pyramids, Haar bands of a spectrum) no such
+        form is known: the curve is the best path of 32 steps, made smooth.
 
         Raises:
             TypeError: if the model is not Gaussian.
-            ValueError: if the leading error of the sampler is not known.
+            ValueError: if the leading error of the sampler is not known, or the curve is asked for other settings than
+                the exact initial law and the marginal target.
         """
         _check_model(model)
+        if self.init != "exact" or self.target != "marginal":
+            raise ValueError(
+                "a curve for every step count needs init='exact' and target='marginal', whose error vanishes with many "
+                f"steps; got init={self.init!r}, target={self.target!r}. Use optimal_path for each step count instead."
+            )
+        separate = self._separate_curve(model, first, last)
+        if isinstance(model._channels, ModeChannels):
+            return separate
+        best = self.optimize(model, REFERENCE_STEPS, first, last)
+        error = best.cost if self.metric == "w2" else float(np.sqrt(best.cost))
+        return OutputCurve(
+            logsnr=best.path.logsnr,
+            arc=np.linspace(0.0, 1.0, REFERENCE_STEPS + 1),
+            scales=tuple(model.scales),
+            kkt_residual=best.kkt_residual,
+            order=separate.order,
+            constant=error * REFERENCE_STEPS**separate.order,
+        )
+
+    def _separate_curve(self, model: GaussianModel, first: Any, last: Any) -> OutputCurve:
+        """The curves of the scales, each as if it were alone; exact where they are independent."""
         error = LOCAL_ERRORS.get(type(self.sampler))
         if error is None:
             names = ", ".join(sorted(kind.__name__.replace("Sigma", "") for kind in LOCAL_ERRORS))
@@ -169,7 +194,7 @@ class OutputError:
         straight = search.straight(steps)
         starts = []
         if type(self.sampler) in LOCAL_ERRORS:
-            curve = self.curve(model, search.first, search.last).path(steps).logsnr
+            curve = self._separate_curve(model, search.first, search.last).path(steps).logsnr
             starts.append(("self-consistent curve, refined", curve))
             starts.append(("half-way to uniform log-SNR, refined", 0.5 * (curve + straight)))
         starts.append(("uniform log-SNR, refined", straight))
