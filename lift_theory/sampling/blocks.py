@@ -117,17 +117,32 @@ class Blocks:
         return -jnp.stack(_solve(lower, list(z)))
 
 
-def _solve(matrix: list[list[Any]], right: list[Any]) -> list[Any]:
-    """Solution of a positive definite system, entry by entry; the matrix is given by its lower triangle."""
+def _solve(lower: list[list[Any]], right: list[Any]) -> list[Any]:
+    """Solution of a positive definite system given by its lower triangle, entry by entry.
+
+    Its derivative is another solution, not that of the elimination: compiled functions stay small.
+    """
+    size = len(right)
+
+    def product(vector: list[Any]) -> list[Any]:
+        return [sum(lower[max(i, j)][min(i, j)] * vector[j] for j in range(size)) for i in range(size)]
+
+    return jax.lax.custom_linear_solve(
+        product, right, lambda _, known: _eliminate(lower, known), symmetric=True
+    )
+
+
+def _eliminate(lower: list[list[Any]], right: list[Any]) -> list[Any]:
+    """The solution by Cholesky's method."""
     size = len(right)
     root: list[list[Any]] = []
     inverse: list[Any] = []
     for i in range(size):
         row: list[Any] = []
         for j in range(i):
-            rest = matrix[i][j] - sum((row[k] * root[j][k] for k in range(j)), jnp.zeros(()))
+            rest = lower[i][j] - sum((row[k] * root[j][k] for k in range(j)), jnp.zeros(()))
             row.append(rest * inverse[j])
-        pivot = matrix[i][i] - sum((x * x for x in row), jnp.zeros(()))
+        pivot = lower[i][i] - sum((x * x for x in row), jnp.zeros(()))
         inverse.append(1.0 / jnp.sqrt(pivot))
         root.append(row)
     forward: list[Any] = []

@@ -128,7 +128,7 @@ def run(
     sigma = jnp.exp(-0.5 * logsnr[0])
     units = blocks.of_rows(sampler.units(logsnr[0]))
     if setting.init == "exact":
-        state = triangular(units * blocks.noisy(sigma))
+        state = jax.lax.stop_gradient(triangular(units * blocks.noisy(sigma)))
     else:
         rows = len(blocks.scales)
         spread = blocks.of_rows(sigma if sampler.lands_clean else jnp.ones(scales))
@@ -186,7 +186,10 @@ Loss = Callable[[Float[np.ndarray, "points scales"]], tuple[float, Float[np.ndar
 
 
 def loss(state: State, setting: Setting, metric: str) -> Loss:
-    """Squared W2 or KL of a path and its gradient with respect to every log-SNR."""
+    """Squared W2 or KL of a path and its gradient with respect to the log-SNRs between its ends.
+
+    The ends count as fixed.
+    """
 
     def value_and_gradient(logsnr: Float[np.ndarray, "points scales"]) -> tuple[float, np.ndarray]:
         clean = bool(np.isinf(logsnr[-1]).any())
@@ -198,8 +201,8 @@ def loss(state: State, setting: Setting, metric: str) -> Loss:
             gradient += np.asarray(slope)
         extra = len(padded) - len(logsnr)
         own = gradient[extra:].copy()
-        own[0] += gradient[:extra].sum(axis=0)
-        return value, np.where(np.isfinite(logsnr), own, 0.0)
+        own[[0, -1]] = 0.0
+        return value, own
 
     return value_and_gradient
 
@@ -209,8 +212,8 @@ def _differentiated(
     blocks: Blocks, setting: Setting, clean: bool, metric: str, logsnr: Float[Array, "points scales"]
 ) -> tuple[Array, Array]:
     def total(points: Array) -> Array:
-        whole = points if not clean else jnp.concatenate([points[:-1], jax.lax.stop_gradient(points[-1:])])
-        law = compare(blocks, setting, clean, whole)
+        fixed = jnp.concatenate([points[:-1], jax.lax.stop_gradient(points[-1:])])
+        law = compare(blocks, setting, clean, fixed)
         return jnp.sum(squared_wasserstein(law.sampled, law.true)) if metric == "w2" else jnp.sum(_kl(law))
 
     return jax.value_and_grad(total)(logsnr)
