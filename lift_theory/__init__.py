@@ -82,6 +82,8 @@ _SAMPLING = (
     "EulerMaruyama",
     "ExponentialIntegrator",
     "Heun",
+    "OutputCurve",
+    "OutputError",
     "Sampler",
     "SamplingError",
     "VPLinear",

@@ -23,7 +23,7 @@ from lift_theory.optimize.derivatives import path_derivatives, symmetric_steps
 from lift_theory.optimize.lattice import lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL
 from lift_theory.optimize.refine import refine
-from lift_theory.optimize.search import SCOUT, checked_ends, fitted_axes
+from lift_theory.optimize.starts import SCOUT, checked_ends, fitted_axes
 from lift_theory.optimize.traceable import traceable
 from lift_theory.paths import Path
 
@@ -74,7 +74,8 @@ def geodesic_curve(
         model: an error-surface model such as `GaussianModel`.
         start: first log-SNR in nats, for all scales or one per scale.
         stop: last log-SNR, likewise, not below `start`.
-        objective: `PathKL()`, whose second order the metric is.
+        objective: `PathKL()`, whose second order the metric is; or `OutputError()`, for the self-consistent curve of
+            a sampler's output error.
         points: number of steps the energy is summed over.
 
     Raises:
@@ -84,10 +85,14 @@ def geodesic_curve(
     References:
         Sivak and Crooks 2012 (thermodynamic length and the excess of finite-time protocols).
     """
-    if objective is not None and objective != PathKL():
-        raise ValueError(f"objective must be PathKL(), the only one with a known metric; got {objective!r}.")
     points = whole_number(points, name="points", least=2)
     first, last = checked_ends(model, start, stop)
+    if objective is not None and hasattr(objective, "curve"):
+        return objective.curve(model, first, last)
+    if objective is not None and objective != PathKL():
+        raise ValueError(
+            f"objective must be PathKL() or an OutputError, which have a metric; got {objective!r}."
+        )
     scales = tuple(model.scales)
     kl = PathKL()
     scout = kl.lattice(model, 24, lattice_axes(first, last, SCOUT.get(len(first), 6)))

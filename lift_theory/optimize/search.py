@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from lift_theory._validation import per_scale, real_number, whole_number
+from lift_theory._validation import real_number, whole_number
 from lift_theory.channels import excess
+from lift_theory.controls import diagonal_path, equal_information_path
 from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
-from lift_theory.optimize.lattice import LatticeSolution, lattice_axes
+from lift_theory.optimize.geodesics import geodesic_curve
+from lift_theory.optimize.lattice import lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL
 from lift_theory.optimize.refine import Refinement, refine
-from lift_theory.optimize.traceable import evaluate_tangents
+from lift_theory.optimize.starts import SCOUT, checked_ends, fitted_axes
 from lift_theory.paths import Path
 
-SCOUT = {1: 64, 2: 40, 3: 10}
-"""Lattice points per scale of the first, evenly spaced lattice."""
+FITTED = {1: 80, 2: 80, 3: 20}
+"""Lattice points per scale of the fitted lattice; fewer for more scales, as time grows with their power 2 K - 1."""
 
-CELLS = {1: 64, 2: 28, 3: 8}
-"""Lattice points per scale that the proof begins with, at most."""
+CELLS = {1: 64, 2: 28, 3: 10}
+"""Lattice points per scale that the proof begins with, at most; fewer for more scales."""
 
 SPREAD = 0.4
 """Cells that the proof spreads evenly over each axis, relative to those near the path."""
@@ -102,15 +105,16 @@ def optimal_path(
     A coarse lattice finds the region, Newton's method the optimum in it, and cells fitted to that optimum carry the
     proof that nothing is cheaper by more than `gap`. The first start that satisfies the optimality conditions and
     is proved so good ends the search: another start may still lead to a path that is cheaper, by less than
-    `gap`. Otherwise the best path over a fitted lattice and the diagonal are refined too.
+    `gap`. Until then the best path over a fitted lattice, the geodesic, the diagonal and the equal-information path
+    are refined, too.
 
     Args:
         model: an error-surface model such as `GaussianModel`.
         steps: number of steps; the path has one point more.
         start: first log-SNR in nats, for all scales or one per scale.
         stop: last log-SNR, likewise, not below `start`.
-        objective: what to minimise; `PathKL()` if not given.
-        points: lattice points per scale of the fitted lattice, whose cells the proof begins with.
+        objective: what to minimise; `PathKL()` if not given. An objective with a method `optimize` searches by itself.
+        points: lattice points per scale, at most; the fitted lattice of two scales has as many.
         gap: relative gap to prove, 0 for all starts and as narrow a gap as the work allowed for the proof gives.
 
     Raises:
@@ -126,23 +130,20 @@ def optimal_path(
     if not 0.0 <= gap < 1.0:
         raise ValueError(f"gap must be a share of the cost, at least 0 and below 1; got {gap:g}.")
     first, last = checked_ends(model, start, stop)
-    search = _Search(model=model, objective=objective, steps=steps, history=[])
+    if hasattr(objective, "optimize"):  # an objective that is no sum over steps knows its own search
+        return objective.optimize(model, steps, first, last, thorough=gap == 0.0)
+    search = _Search(model=model, objective=objective, steps=steps, first=first, last=last, points=points)
 
     scout = lattice_axes(first, last, min(points, SCOUT.get(len(first), 6)))
-    solution = search.lattice("coarse lattice", scout)
-    least = solution.costs
-    best = search.refine("coarse lattice, refined", solution.logsnr())
-    bounds = search.bounds(best, first, last, points, gap)
-    if best.kkt_residual > SETTLED or bounds[-1] < (1.0 - gap) * best.cost:
-        axes = fitted_axes(model, best.logsnr, points)
-        solution = search.lattice("fitted lattice", axes)
-        least = np.minimum(least, solution.costs)
+    best = search.refine("coarse lattice, refined", search.lattice("coarse lattice", scout))
+    bounds = search.bounds(best, gap)
+    for name, begin in search.further_starts(best):
+        if best.kkt_residual <= SETTLED and bounds[-1] >= (1.0 - gap) * best.cost:
+            break
         known = best.cost
-        best = search.challenge("fitted lattice, refined", solution.logsnr(), best)
-        straight = np.linspace(0.0, 1.0, steps + 1)[:, None]
-        best = search.challenge("diagonal, refined", first + straight * (last - first), best)
+        best = search.challenge(f"{name}, refined", begin, best)
         if best.cost < (1.0 - 1e-6) * known:
-            bounds = np.maximum(bounds, search.bounds(best, first, last, points, gap))
+            bounds = np.maximum(bounds, search.bounds(best, gap))
     method = next(a.method for a in search.history if a.cost == best.cost and a.method.endswith("refined"))
     if bounds[-1] > best.cost * (1.0 + 1e-9):
         warnings.warn(
@@ -161,60 +162,10 @@ def optimal_path(
         history=tuple(search.history),
         kkt_residual=best.kkt_residual,
         multipliers=best.multipliers,
-        costs_by_steps=least,
+        costs_by_steps=np.min(search.costs, axis=0),
         bounds_by_steps=bounds,
         seconds=time.perf_counter() - began,
     )
-
-
-def checked_ends(
-    model: Any, start: Any, stop: Any
-) -> tuple[Float[np.ndarray, " scales"], Float[np.ndarray, " scales"]]:
-    """Both ends of a path as one log-SNR per scale, in order."""
-    scales = tuple(model.scales)
-    first = per_scale(start, scales=scales, name="start")
-    last = per_scale(stop, scales=scales, name="stop")
-    if np.any(last < first):
-        raise ValueError(
-            f"stop must not be below start in any scale; got start {first} and stop {last} for {scales}. "
-            "Log-SNR rises from noise to data."
-        )
-    return first, last
-
-
-def fitted_axes(
-    model: Any, logsnr: Float[np.ndarray, "points scales"], points: int, spread: float = 0.25
-) -> tuple[Float[np.ndarray, " points"], ...]:
-    """Lattice axes that are dense where a given path makes small steps through a curved part of the surface.
-
-    The error of a cell of width h at a step of size D is about `h^2 M_kk`, so that the best density of lattice
-    points along scale k is proportional to the cube root of `M_kk / D`. A fifth of the points is spread evenly, for
-    paths elsewhere.
-    """
-    steps, scales = len(logsnr) - 1, logsnr.shape[1]
-    time_fine = np.linspace(0.0, 1.0, 16 * steps + 1)
-    dense = np.stack(
-        [np.interp(time_fine, np.linspace(0.0, 1.0, steps + 1), logsnr[:, k]) for k in range(scales)], axis=1
-    )
-    _, metric = evaluate_tangents(model, 0.5 * (dense[1:] + dense[:-1]))
-    axes = []
-    for k in range(scales):
-        first, last = logsnr[0, k], logsnr[-1, k]
-        if last <= first:
-            axes.append(np.array([first]))
-            continue
-        edges = np.linspace(first, last, 2001)
-        size = 16.0 * np.diff(dense[:, k])
-        moving = size > 1e-6
-        weight = np.cbrt(np.maximum(metric[moving, k, k], 0.0) / size[moving])
-        middle = 0.5 * (dense[1:, k] + dense[:-1, k])[moving]
-        density = np.interp(0.5 * (edges[1:] + edges[:-1]), middle, weight)
-        density = density / max(density.mean(), 1e-300) + spread
-        share = np.concatenate([[0.0], np.cumsum(density)])
-        axis = np.interp(np.linspace(0.0, share[-1], points), share, edges)
-        axis[[0, -1]] = first, last
-        axes.append(axis)
-    return tuple(axes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -224,57 +175,73 @@ class _Search:
     model: Any
     objective: Objective
     steps: int
-    history: list[Attempt]
+    first: Float[np.ndarray, " scales"]
+    last: Float[np.ndarray, " scales"]
+    points: int
+    history: list[Attempt] = field(default_factory=list)
+    costs: list[Float[np.ndarray, " steps"]] = field(default_factory=list)
 
-    def lattice(self, method: str, axes: tuple[Float[np.ndarray, " points"], ...]) -> LatticeSolution:
+    def lattice(
+        self, method: str, axes: tuple[Float[np.ndarray, " points"], ...]
+    ) -> Float[np.ndarray, "points scales"]:
+        """The best path over a lattice."""
         began = time.perf_counter()
         solution = self.objective.lattice(self.model, self.steps, axes)
-        seconds = time.perf_counter() - began
-        self.history.append(
-            Attempt(method=method, cost=float(solution.costs[-1]), iterations=0, seconds=seconds)
+        self.costs.append(solution.costs)
+        self._record(method, float(solution.costs[-1]), 0, began)
+        return solution.logsnr()
+
+    def further_starts(
+        self, best: Refinement
+    ) -> Iterator[tuple[str, Callable[[], Float[np.ndarray, "points scales"]]]]:
+        """Names of paths to begin with after the coarse lattice, and how to get them."""
+        model, steps, ends = self.model, self.steps, (self.first, self.last)
+        count = min(self.points, FITTED.get(len(self.first), 6))
+        yield (
+            "fitted lattice",
+            lambda: self.lattice("fitted lattice", fitted_axes(model, best.logsnr, count)),
         )
-        return solution
+        yield "geodesic", lambda: geodesic_curve(model, *ends, points=24).path(steps).logsnr
+        yield "diagonal", lambda: diagonal_path(model, steps, *ends).logsnr
+        if len(self.first) > 1:
+            yield "equal information", lambda: equal_information_path(model, steps, *ends).logsnr
 
     def refine(self, method: str, logsnr: Float[np.ndarray, "points scales"]) -> Refinement:
+        """Refine the first start."""
         began = time.perf_counter()
         found = refine(self.objective.derivatives(self.model), logsnr)
-        seconds = time.perf_counter() - began
-        self.history.append(
-            Attempt(method=method, cost=found.cost, iterations=found.iterations, seconds=seconds)
-        )
+        self._record(method, found.cost, found.iterations, began)
         return found
 
-    def bounds(
-        self, best: Refinement, first: np.ndarray, last: np.ndarray, points: int, gap: float
-    ) -> Float[np.ndarray, " steps"]:
-        """Lower bounds for 1, ..., n steps, the last proved from cells fitted to the best path."""
-        began = time.perf_counter()
-        share = CELLS.get(len(first), 6)
-        axes = fitted_axes(self.model, best.logsnr, min(points, share), SPREAD)
-        certificate = self.objective.certificate(self.model, self.steps, axes, (1.0 - gap) * best.cost)
-        if certificate is None:
-            return np.zeros(self.steps)
-        bounds = _with_floor(self.objective, self.model, certificate, first, last)
-        seconds = time.perf_counter() - began
-        self.history.append(
-            Attempt(method="certificate", cost=float(bounds[-1]), iterations=0, seconds=seconds)
-        )
-        return bounds
-
     def challenge(
-        self, method: str, logsnr: Float[np.ndarray, "points scales"], best: Refinement
+        self, method: str, begin: Callable[[], Float[np.ndarray, "points scales"]], best: Refinement
     ) -> Refinement:
         """Refine another start, in full only where it overtakes the best so far, and keep the better one."""
         began = time.perf_counter()
         derivatives = self.objective.derivatives(self.model)
-        found = refine(derivatives, logsnr, max_iterations=PATIENCE)
+        found = refine(derivatives, begin(), max_iterations=PATIENCE)
         iterations = found.iterations
         if found.cost < best.cost and found.kkt_residual > best.kkt_residual:
             found = refine(derivatives, found.logsnr)
             iterations += found.iterations
-        seconds = time.perf_counter() - began
-        self.history.append(Attempt(method=method, cost=found.cost, iterations=iterations, seconds=seconds))
+        self._record(method, found.cost, iterations, began)
         return found if found.cost < best.cost else best
+
+    def bounds(self, best: Refinement, gap: float) -> Float[np.ndarray, " steps"]:
+        """Lower bounds for 1, ..., n steps, the last proved from cells fitted to the best path."""
+        began = time.perf_counter()
+        count = min(self.points, CELLS.get(len(self.first), 6))
+        axes = fitted_axes(self.model, best.logsnr, count, SPREAD)
+        certificate = self.objective.certificate(self.model, self.steps, axes, (1.0 - gap) * best.cost)
+        if certificate is None:
+            return np.zeros(self.steps)
+        bounds = _with_floor(self.objective, self.model, certificate, self.first, self.last)
+        self._record("certificate", float(bounds[-1]), 0, began)
+        return bounds
+
+    def _record(self, method: str, cost: float, iterations: int, began: float) -> None:
+        seconds = time.perf_counter() - began
+        self.history.append(Attempt(method=method, cost=cost, iterations=iterations, seconds=seconds))
 
 
 def _with_floor(
