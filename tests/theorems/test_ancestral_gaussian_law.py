@@ -10,6 +10,7 @@ import tolerances
 from independent import agree
 from scipy.optimize import minimize
 
+import lift_theory as lt
 from lift_theory.theorems._theorem import Statement
 from lift_theory.theorems.ancestral_gaussian_law import theorem
 
@@ -166,3 +167,22 @@ def test_best_steps_are_equal_in_the_root_of_the_unknown_share() -> None:
     angles = np.linspace(np.arctan2(1.7, np.sqrt(c)), np.arctan2(0.3, np.sqrt(c)), n + 1)
     for other in (np.sqrt(c) * np.tan(angles), np.geomspace(1.7, 0.3, n + 1)):
         assert narrowing(c, other) > 1.01 * equal
+
+
+@pytest.mark.parametrize("init", ["exact", "standard"])
+def test_the_package_has_this_law(init: str) -> None:
+    model = lt.GaussianModel(lt.Covariance(COVARIANCE), lt.SingleScale())
+    for sigmas in PATHS:
+        with np.errstate(divide="ignore"):
+            path = lt.Path(-2 * np.log(sigmas)[:, None])
+        error = lt.sampling_error(model, path, sampler=lt.Ancestral(), init=init)
+        lack = [
+            theorem.statement.value(
+                "deficit",
+                unknown=sigmas**2 / (c + sigmas**2),
+                short=0.0 if init == "exact" else c / (c + sigmas[0] ** 2),
+            )
+            for c in VARIANCES
+        ]
+        lost = np.sqrt(VARIANCES + sigmas[-1] ** 2) * (1 - np.sqrt(1 - np.array(lack)))
+        agree(error.per_mode.w2_squared.values.ravel(), lost**2, tolerances.CANCELLATION)

@@ -11,6 +11,7 @@ import tolerances
 from independent import agree
 from scipy.optimize import minimize_scalar
 
+import lift_theory as lt
 from lift_theory.theorems._theorem import Statement
 from lift_theory.theorems.ddim_gaussian_law import theorem
 
@@ -115,3 +116,19 @@ def test_samples_are_narrower_than_the_truth_in_a_simulation() -> None:
     error = expected * np.sqrt(2 / len(z))
     assert z.var() == pytest.approx(expected, abs=tolerances.MONTE_CARLO_SIGMAS * error)
     assert expected < 0.9 * (c + sigmas[-1] ** 2)
+
+
+@pytest.mark.parametrize("init", ["exact", "standard"])
+def test_the_package_has_this_law(init: str) -> None:
+    model = lt.GaussianModel(lt.Covariance(COVARIANCE), lt.SingleScale())
+    for sigmas in PATHS:
+        with np.errstate(divide="ignore"):
+            path = lt.Path(-2 * np.log(sigmas)[:, None])
+        error = lt.sampling_error(model, path, init=init)
+        angles = [np.arctan2(sigmas, np.sqrt(c)) for c in VARIANCES]
+        ratio = np.exp([theorem.statement.value("path", angle=angle) for angle in angles])
+        if init == "standard":
+            ratio *= np.sin([angle[0] for angle in angles])
+        lost = np.sqrt(VARIANCES + sigmas[-1] ** 2) * (1 - ratio)
+        agree(error.per_mode.w2_squared.values.ravel(), lost**2, tolerances.CANCELLATION)
+        agree(error.kl, np.sum((1 / ratio**2 - 1) / 2 + np.log(ratio)), tolerances.CANCELLATION)
