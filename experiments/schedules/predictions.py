@@ -136,7 +136,7 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
     bands = {(b["sampler"], b["metric"], b["steps"]): b["ratio"] for b in results["two_bands"]}
     floors = {(f["sampler"], f["steps"]): f for f in results["floors"]}
     published = [ddim[name] for name in PUBLISHED]
-    late = [n for n in counts if n >= 10]
+    late = [n for n in counts if n >= 10] or counts
     curve = {
         m: max(value["ddim", f"curve:ddim:{m}", n][m] / value["ddim", f"best:ddim:{m}", n][m] for n in late)
         for m in METRICS
@@ -190,7 +190,7 @@ def _over_others(value: dict[tuple[str, str, int], Any], sampler: str, metric: s
             r[metric] for (s, name, n), r in value.items() if (s, n) == (sampler, steps) and name != own
         ]
         ratios.append(value[sampler, own, steps][metric] / min(others))
-    return max(ratios)
+    return max(ratios, default=0.0)
 
 
 def _heun_over_multistep(value: dict[tuple[str, str, int], Any], counts: list[int]) -> float:

@@ -1,0 +1,139 @@
+"""Which schedule of noise levels is best for which sampler and metric, and which cheap objective finds it?
+
+Published one-clock schedules and optimised ones are compared between the same ends, on the spectrum of photographs,
+by the exact error of what samplers return. What theory predicts is written to `predictions.json` first.
+
+    python -m experiments.schedules --preset quick
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+import lift_theory as lt
+from experiments.schedules import figures
+from experiments.schedules.audit import rankings, transfer
+from experiments.schedules.contenders import COMMON, ends
+from experiments.schedules.explanations import explain
+from experiments.schedules.page import answer, page, summary
+from experiments.schedules.predictions import PREDICTIONS, verdicts, written
+from experiments.schedules.stages import Stages
+from experiments.workspace import Workspace, digest
+from lift_train import data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Sizes of a run."""
+
+    size: int
+    channels: int
+    steps: tuple[int, ...]
+    """Step counts; with twice some count among them, for comparisons at equal calls."""
+    headline: int
+    """The step count of the answer, one of `steps`: that of the published lists is 10."""
+    calls: tuple[int, ...]
+    """Network calls of the samplers in time; divided by 2 and 4 for Heun and RK4 these are among `steps`."""
+    floor_points: int
+    """Log-variances at which one mode is optimised for itself."""
+    bands: tuple[tuple[str, str], ...]
+    """Samplers and metrics for which two bands are optimised."""
+
+
+ALL_BANDS = tuple((s, m) for s in ("ddim", "ancestral", "heun", "dpm") for m in ("w2", "kl"))
+PRESETS = {
+    "quick": Preset(
+        size=32,
+        channels=1,
+        steps=(5, 10, 20),
+        headline=10,
+        calls=(20,),
+        floor_points=9,
+        bands=(("ddim", "w2"), ("ddim", "kl"), ("ancestral", "w2")),
+    ),
+    "standard": Preset(
+        size=64,
+        channels=3,
+        steps=(5, 7, 10, 14, 20, 40),
+        headline=10,
+        calls=(20, 40),
+        floor_points=17,
+        bands=ALL_BANDS,
+    ),
+    "full": Preset(
+        size=128,
+        channels=3,
+        steps=(4, 5, 7, 10, 14, 20, 28, 40),
+        headline=10,
+        calls=(20, 40),
+        floor_points=25,
+        bands=ALL_BANDS,
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Compare published and optimised schedules by what samplers return, and audit the objectives."""
+
+    preset: Literal["quick", "standard", "full"] = "quick"
+    """quick: 32x32 grey, under 3 minutes on two cores; standard: 64x64 colour; full: 128x128 colour, more steps."""
+    data: str = "photos"
+    """photos, digits, folder:PATH, npz:PATH or hf:NAME."""
+    out: Path | None = None
+    """Output folder; results/schedules/PRESET if not given. A second run reuses what it can."""
+
+
+def main(options: Options, console: Console | None = None) -> Path:
+    """Run every stage that is not done yet and write the report.
+
+    Returns:
+        The path of `report.html`.
+    """
+    console = console or Console()
+    preset = PRESETS[options.preset]
+    folder = options.out or Path("results") / "schedules" / options.preset
+    work = Workspace(folder=folder, console=console)
+    work.write("predictions.json", json.dumps([written(p) for p in PREDICTIONS], indent=1) + "\n")
+
+    console.print(f"Loading {options.data} at {preset.size} x {preset.size} ...")
+    images = data.load(options.data, size=preset.size, channels=preset.channels)
+    spectrum = lt.Spectrum.from_images(images.train)
+    inputs = {"variances": spectrum.variances, "ends": list(ends(COMMON)), "version": lt.__version__}
+    stages = Stages(work=work, spectrum=spectrum, inputs=inputs, preset=preset)
+    found = stages.run()
+    results: dict[str, Any] = {
+        "question": "Which schedule is best for which sampler and metric, and which cheap objective finds it?",
+        "preset": options.preset,
+        "settings": json.loads(json.dumps(dataclasses.asdict(preset))),
+        "data": {
+            **images.provenance,
+            "train_images": len(images.train),
+            "held_out_images": len(images.held_out),
+        },
+        "package": lt.__version__,
+        "units": "W2 in pixel units of images in [-1, 1], KL in nats; per image",
+        "pixel_values": spectrum.size,
+        "ends": list(ends(COMMON)),
+        **found,
+        "rankings": rankings(found["errors"], found["schedules"]),
+        "transfer": transfer(found["errors"], found["floors"]),
+        "inputs_sha256": digest(inputs),
+    }
+    results["predictions"] = verdicts(results)
+    results["explanations"] = explain(results, spectrum.variances[spectrum.variances > 0].ravel())
+    results["answer"] = answer(results)
+    work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    pictures = figures.draw(work.folder / "figures", results)
+    report = work.write("report.html", page(results, pictures, images))
+    summary(console, results)
+    if work.reused:
+        console.print(f"{len(work.reused)} stages were found done and reused.")
+    console.print(f"Report: {report}", soft_wrap=True)
+    return report

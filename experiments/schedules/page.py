@@ -1,0 +1,258 @@
+"""The answer in words, the page and the summary for terminals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as ConsoleTable
+
+from experiments.report import Picture, Section, Table, Text, render
+from experiments.schedules.audit import best_surrogate, recommended
+from experiments.schedules.contenders import IN_SIGMA, METRICS, PUBLISHED, entry, label
+from experiments.schedules.figures import errors_of
+from experiments.schedules.surrogates import SURROGATES
+from experiments.schedules.tables import (
+    by_calls,
+    floor_table,
+    in_time,
+    own_ends,
+    rank_table,
+    ratio_table,
+    transfer_table,
+    two_band_table,
+)
+from lift_train import data
+
+TITLE = "Which schedule for which sampler? Published and optimised noise levels, by what samplers return"
+
+
+def answer(results: dict[str, Any]) -> list[str]:
+    """The answer in plain words, every number from the results."""
+    value, steps = errors_of(results), results["settings"]["headline"]
+
+    def least(sampler: str, metric: str) -> tuple[str, float]:
+        own = value[sampler, f"best:{sampler}:{metric}", steps][metric]
+        name = min(PUBLISHED, key=lambda s: value[sampler, s, steps][metric])
+        return name, value[sampler, name, steps][metric] / own
+
+    nearest = {(e.name, m): least(e.name, m) for e in IN_SIGMA for m in METRICS}
+    path_kl = {
+        (s, m): value[s, "path-kl", steps][m] / value[s, f"best:{s}:{m}", steps][m]
+        for s, m in (("ddim", "w2"), ("ancestral", "kl"))
+    }
+    ranks = {(r["sampler"], r["metric"], r["surrogate"]): r["spearman"] for r in results["rankings"]}
+    table = results["transfer"]
+    chosen = next(row for row in table if row["schedule"] == recommended(table))
+    bound = next(row for row in table if row["schedule"] == "path-kl")
+    shape = min((row for row in table if row["schedule"] in PUBLISHED), key=lambda row: row["both"])
+    surrogates = {metric: best_surrogate(results["rankings"], metric) for metric in METRICS}
+    bands = [b for b in results["two_bands"] if b["metric"] == "w2" and b["sampler"] == "ddim"]
+    return [
+        f"Schedules. On this spectrum at {steps} steps between the same ends, the best published shape has "
+        + ", ".join(
+            f"{nearest[e.name, 'w2'][1]:.3g} times the least W2 for {e.label} ({label(nearest[e.name, 'w2'][0])})"
+            for e in IN_SIGMA
+        )
+        + "; in output KL "
+        + ", ".join(
+            f"{nearest[e.name, 'kl'][1]:.3g} times for {e.label} ({label(nearest[e.name, 'kl'][0])})"
+            for e in IN_SIGMA
+        )
+        + ".",
+        f"Objectives. The path-KL optimum has {path_kl['ddim', 'w2']:.3g} times the least W2 of DDIM and "
+        f"{path_kl['ancestral', 'kl']:.3g} times the least output KL of ancestral sampling, which path KL bounds. Among "
+        f"schedules of one count its rank correlation is {ranks['ddim', 'w2', 'path_kl']:+.2f} with W2 of DDIM and "
+        f"{ranks['ancestral', 'kl', 'path_kl']:+.2f} with output KL of ancestral sampling; that of the leading-order error is "
+        f"{ranks['ddim', 'w2', 'leading']:+.2f} and {ranks['ancestral', 'kl', 'leading']:+.2f}. Averaged over samplers in sigma, "
+        + " and ".join(
+            f"{METRICS[m]} is ranked best by the {_lower(SURROGATES[name])} ({number:+.2f})"
+            for m, (name, number) in surrogates.items()
+        )
+        + ".",
+        f"Default. Optimise for the sampler and metric that will be used; the self-consistent curve gives nearly the same in "
+        f"milliseconds for every count. If neither is known, take the schedule {label(chosen['schedule'])}: over DDIM, "
+        f"ancestral sampling and Heun, both metrics and all counts it is {chosen['both']:.3g} times the best in the geometric mean (at worst "
+        f"{chosen['worst']:.3g}), against {bound['both']:.3g} for the path-KL optimum and {shape['both']:.3g} for the best "
+        f"published shape ({label(shape['schedule'])}). If only the metric is known: "
+        + ", ".join(
+            f"{label(name)} ({next(row[m] for row in table if row['schedule'] == name):.3g} times the least, "
+            f"{'W2' if m == 'w2' else 'root of KL'})"
+            for m in METRICS
+            for name in [recommended(table, m)]
+        )
+        + ".",
+        "A second clock. Two cosine bands with a clock each lower W2 of DDIM below the best schedule of one clock by "
+        + ", ".join(f"{100 * (1 - b['ratio']):.1f} % at {b['steps']} steps" for b in bands)
+        + ".",
+    ]
+
+
+def _lower(words: str) -> str:
+    return words if words.startswith("path KL") else words[0].lower() + words[1:]
+
+
+def page(results: dict[str, Any], pictures: dict[str, Picture], images: data.Images) -> str:
+    """The self-contained report."""
+    preset, provenance, steps = results["settings"], results["data"], results["settings"]["headline"]
+    first, last = np.exp(-0.5 * np.array(results["ends"]))
+    sections = [
+        Section(
+            title="Every schedule against the optimum, same ends",
+            items=[
+                pictures["ratios"],
+                *[ratio_table(results, metric, steps) for metric in METRICS],
+                Text(
+                    text=f"Ratio to the schedule optimised for the sampler and metric of the column, {steps} steps. All begin at "
+                    f"sigma {first:g} and end at {last:g}: formulas are evaluated between these ends, lists are stretched "
+                    "affinely in log-SNR. The data are pixels in [-1, 1]; the AYS lists were made for latents of unit variance, "
+                    "so that this compares shapes, not the merits of a list on its own data. The samples begin from the exact "
+                    "law at the first noise level and are compared with the exact law at the last."
+                ),
+            ],
+        ),
+        Section(title="Where the steps are", items=[pictures["shapes"]]),
+        Section(
+            title="Distance to the floor of a clock per mode",
+            items=[
+                *[floor_table(results, metric) for metric in METRICS],
+                Text(
+                    text="If every eigenmode had a clock of its own, no schedule of one clock could be better. For DDIM this floor "
+                    "is exact. For ancestral sampling and Heun it is numerical: one mode is optimised for itself at "
+                    f"{preset['floor_points']} log-variances and interpolated; the same procedure misses DDIM's known floor by at "
+                    f"most {100 * max(f['check'] for f in results['floors'] if f['sampler'] != 'dpm'):.2g} %. DPM-Solver++(2M) errs in both directions, "
+                    "and one mode with its own clock makes no error: it has no such floor."
+                ),
+            ],
+        ),
+        Section(
+            title="Which objective predicts which error",
+            items=[
+                pictures["audit"],
+                pictures["scatter"],
+                rank_table(results),
+                Text(
+                    text="Spearman's and Kendall's coefficients among all schedules of one count, published and optimised, median "
+                    "over counts; in brackets over schedules and counts together, where the count alone gives most of the order. "
+                    "The AYS bound is path KL, and its square root has the same ranks. The leading-order error is that of the "
+                    "sampler and metric of the column, from which the self-consistent curve comes; the local error of the flow is "
+                    "what one pass over a network can measure."
+                ),
+            ],
+        ),
+        Section(
+            title="A default objective",
+            items=[
+                transfer_table(results),
+                Text(
+                    text="Geometric mean, over DDIM, ancestral sampling and Heun and over step counts, of the ratio to the best "
+                    "schedule of the same sampler and count; KL enters by its square root, so that both are distances. The "
+                    "default is the objective with the least mean over both metrics. DPM-Solver++(2M) stands apart: its error has "
+                    "both signs and can be tuned away, so that ratios to its optimum know no bound and would outweigh all others; "
+                    "its column counts from the best schedule that was not made for it."
+                ),
+            ],
+        ),
+        Section(
+            title="Equal network calls",
+            items=[pictures["calls"], by_calls(results), *in_time(results)],
+        ),
+        Section(
+            title="Published lists at their own ends",
+            items=[
+                own_ends(results),
+                Text(
+                    text="EDM, GITS and the arctan law were published with the common ends, so that their rows in the first tables "
+                    "are at their own ends, too. The AYS lists begin and end at other noise levels; errors are those at these ends."
+                ),
+            ],
+        ),
+        Section(title="A second clock", items=[two_band_table(results)]),
+        Section(
+            title="Prediction and measurement",
+            items=[
+                Text(text="Written to predictions.json before the images were looked at."),
+                Table(
+                    header=["prediction", "interval", "measured", "verdict", "source"],
+                    words=frozenset({0}),
+                    rows=[
+                        [
+                            v["claim"],
+                            _interval(v["interval"]),
+                            f"{v['measured']:.6g}",
+                            v["verdict"],
+                            v["source"],
+                        ]
+                        for v in results["predictions"]
+                    ],
+                ),
+                *[Text(text=text) for text in results["explanations"]],
+            ],
+        ),
+        Section(
+            title="How to reproduce this",
+            items=[
+                Text(
+                    text=f"python -m experiments.schedules --preset {results['preset']} --data {provenance['name']}"
+                ),
+                Text(
+                    text=f"Data: {provenance['train_images']} images of {preset['size']} x {preset['size']}, "
+                    f"{preset['channels']} channel(s). {images.preparation} {images.license}"
+                ),
+                Text(
+                    text=f"lift_theory {results['package']}. Gaussian data with the spectrum of these images and the exact denoiser: "
+                    "what a trained network adds is not in these numbers. All schedules and errors are in results.json."
+                ),
+            ],
+        ),
+    ]
+    return render(
+        title=TITLE,
+        lead=f"Exact errors of samplers on the measured spectrum of {provenance['train_images']} images "
+        f"({provenance['name']}), {min(preset['steps'])} to {max(preset['steps'])} steps.",
+        answer=results["answer"],
+        sections=sections,
+    )
+
+
+def _interval(interval: list[float | None]) -> str:
+    low, high = interval
+    if low is None:
+        return f"at most {high:g}"
+    if high is None:
+        return f"at least {low:.9g}"
+    return f"{low:.9g} to {high:.10g}"
+
+
+def summary(console: Console, results: dict[str, Any]) -> None:
+    """The comparison and the answer on the terminal."""
+    steps, value = results["settings"]["headline"], errors_of(results)
+    table = ConsoleTable(title=f"Error over that of the optimum, {steps} steps (W2 / output KL)")
+    table.add_column("schedule")
+    for which in IN_SIGMA:
+        table.add_column(which.label, justify="right")
+    for name in (*PUBLISHED, "path-kl", "curve"):
+        cells = []
+        for which in IN_SIGMA:
+            ratios = []
+            for metric in METRICS:
+                key = f"curve:{which.name}:{metric}" if name == "curve" else name
+                own = value[which.name, f"best:{which.name}:{metric}", steps][metric]
+                ratios.append(f"{value[which.name, key, steps][metric] / own:.3g}")
+            cells.append(" / ".join(ratios))
+        table.add_row("self-consistent curve" if name == "curve" else label(name), *cells)
+    console.print(table)
+    for sentence in results["answer"]:
+        console.print(sentence)
+    refused = {
+        entry(r["sampler"]).label: sum(
+            1 for x in results["errors"] if x["sampler"] == r["sampler"] and x["w2"] is None
+        )
+        for r in results["errors"]
+        if r["w2"] is None
+    }
+    for words, count in refused.items():
+        console.print(f"{words} refused {count} schedules, whose steps are too long for it.")
+    for verdict in results["predictions"]:
+        console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.6g}")

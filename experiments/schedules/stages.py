@@ -1,0 +1,185 @@
+"""The stages of the experiment, each stored under the hash of its inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import lift_theory as lt
+from experiments.schedules.contenders import (
+    IN_SIGMA,
+    IN_TIME,
+    METRICS,
+    Entry,
+    entry,
+    errors,
+    optimum,
+    plain_schedules,
+    published,
+    with_other_ends,
+)
+from experiments.schedules.floors import mode_floor
+from experiments.schedules.surrogates import Tables
+from experiments.schedules.two_bands import second_clock, two_bands
+from experiments.workspace import Workspace
+
+Schedules = dict[str, dict[str, Any]]
+
+
+@dataclass(kw_only=True)
+class Stages:
+    """What is computed on one spectrum between common ends.
+
+    Attributes:
+        work: where stages are stored.
+        spectrum: the data.
+        inputs: what every stage depends on.
+        preset: step counts and sizes.
+    """
+
+    work: Workspace
+    spectrum: lt.Spectrum
+    inputs: dict[str, Any]
+    preset: Any
+    model: lt.GaussianModel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = lt.GaussianModel(self.spectrum, lt.SingleScale())
+
+    def run(self) -> dict[str, list[dict[str, Any]]]:
+        """Schedules with their surrogates, errors, floors, the comparison at other ends, and two bands."""
+        first, last = self.inputs["ends"]
+        by_count: dict[int, Schedules] = {}
+        with self.work.progress() as progress:
+            total = len(self.preset.steps) * (1 + len(IN_SIGMA))
+            task = progress.add_task("schedules", total=total + len(IN_TIME) * len(self.preset.calls))
+            for steps in self.preset.steps:
+                compute = partial(plain_schedules, self.model, steps, first, last)
+                by_count[steps] = self._table(f"plain-{steps}", {"steps": steps}, compute)
+                progress.advance(task)
+                for which in IN_SIGMA:
+                    by_count[steps] |= self._optima(which, steps, first, last)
+                    progress.advance(task)
+            in_time = [(e, calls // e.calls) for calls in self.preset.calls for e in IN_TIME]
+            for which, steps in in_time:
+                by_count[steps] |= self._optima(which, steps, first, last)
+                progress.advance(task)
+            task = progress.add_task("errors", total=len(self.preset.steps) * len(IN_SIGMA) + len(in_time))
+            rows = []
+            for which, steps in [(e, n) for n in self.preset.steps for e in IN_SIGMA] + in_time:
+                rows += self._errors(which, steps, by_count[steps])
+                progress.advance(task)
+            task = progress.add_task("floors", total=len(self.preset.steps) * len(IN_SIGMA))
+            floors = []
+            for which, steps in [(e, n) for n in self.preset.steps for e in IN_SIGMA]:
+                floors.append(self._floor(which, steps, first, last))
+                progress.advance(task)
+            task = progress.add_task("own ends", total=len(IN_SIGMA))
+            own = []
+            for which in IN_SIGMA:
+                own += self._own_ends(which)
+                progress.advance(task)
+            bands = self._bands(progress, rows, first, last)
+        return {
+            "schedules": self._surrogates(by_count, first, last),
+            "errors": rows,
+            "floors": floors,
+            "own_ends": own,
+            "two_bands": bands,
+        }
+
+    def _table(self, name: str, more: dict[str, Any], compute: Any) -> Any:
+        return self.work.table(name, {**self.inputs, **more}, compute)
+
+    def _optima(self, which: Entry, steps: int, first: float, last: float) -> Schedules:
+        result: Schedules = {}
+        for metric in METRICS:
+            more = {"sampler": repr(which), "metric": metric, "steps": steps, "between": [first, last]}
+            compute = partial(optimum, self.model, which, metric, steps, first, last)
+            result |= self._table(f"optimum-{which.name}-{metric}-{steps}", more, compute)
+        return result
+
+    def _errors(self, which: Entry, steps: int, schedules: Schedules) -> list[dict[str, Any]]:
+        levels = {name: found["logsnr"] for name, found in schedules.items()}
+        arrays = {name: np.array(value) for name, value in levels.items()}
+        more = {"sampler": repr(which), "schedules": arrays}
+        compute = partial(errors, self.model, which, levels)
+        table = self._table(f"errors-{which.name}-{steps}", more, compute)
+        nothing = {"w2": None, "kl": None}
+        return [
+            {
+                "sampler": which.name,
+                "schedule": name,
+                "steps": steps,
+                "calls": steps * which.calls,
+                **(value or nothing),
+            }
+            for name, value in table.items()
+        ]
+
+    def _floor(self, which: Entry, steps: int, first: float, last: float) -> dict[str, Any]:
+        points = self.preset.floor_points if which.name != "dpm" else 3  # vanishes wherever one looks
+        more = {"sampler": repr(which), "steps": steps, "points": points}
+        compute = partial(mode_floor, self.spectrum, which, steps, first, last, points)
+        found = self._table(f"floor-{which.name}-{steps}", more, compute)
+        return {"sampler": which.name, "steps": steps, **found}
+
+    def _own_ends(self, which: Entry) -> list[dict[str, Any]]:
+        """Published schedules at their own ends against the optimum there, where these are not the common ends."""
+        steps, rows = self.preset.headline, []
+        for name, (first, last) in with_other_ends(steps).items():
+            best = self._optima(which, steps, first, last)
+            levels = {"own": published(name, steps).logsnr[:, 0].tolist()}
+            levels |= {metric: best[f"best:{which.name}:{metric}"]["logsnr"] for metric in METRICS}
+            arrays = {key: np.array(value) for key, value in levels.items()}
+            table = self._table(
+                f"own-ends-{which.name}-{name}",
+                {"sampler": repr(which), "schedules": arrays},
+                partial(errors, self.model, which, levels),
+            )
+            rows += [
+                {
+                    "sampler": which.name,
+                    "schedule": name,
+                    "metric": metric,
+                    "steps": steps,
+                    "published": table["own"][metric],
+                    "best": table[metric][metric],
+                    "ratio": table[metric][metric] / table["own"][metric],
+                }
+                for metric in METRICS
+            ]
+        return rows
+
+    def _bands(
+        self, progress: Any, rows: list[dict[str, Any]], first: float, last: float
+    ) -> list[dict[str, Any]]:
+        model, result = two_bands(self.spectrum), []
+        task = progress.add_task("two bands", total=len(self.preset.bands) * len(self.preset.steps))
+        for name, metric in self.preset.bands:
+            for steps in self.preset.steps:
+                which, own = entry(name), f"best:{name}:{metric}"
+                one = next(
+                    r[metric] for r in rows if (r["sampler"], r["schedule"], r["steps"]) == (name, own, steps)
+                )
+                more = {"sampler": repr(which), "metric": metric, "steps": steps, "one_clock": one}
+                compute = partial(second_clock, model, which, metric, steps, first, last, one)
+                result.append(self._table(f"bands-{name}-{metric}-{steps}", more, compute))
+                progress.advance(task)
+        return result
+
+    def _surrogates(self, by_count: dict[int, Schedules], first: float, last: float) -> list[dict[str, Any]]:
+        tables = Tables.of(self.model, self.spectrum, first, last)
+        return [
+            {
+                "schedule": name,
+                "steps": steps,
+                **found,
+                "surrogates": tables.all_of(np.array(found["logsnr"])),
+            }
+            for steps, schedules in by_count.items()
+            for name, found in schedules.items()
+        ]
