@@ -25,7 +25,7 @@ from jaxtyping import Float
 from lift_theory._validation import real_number, whole_number
 from lift_theory.optimize.lattice import lattice_axes, lattice_points
 from lift_theory.optimize.objectives import PathKL
-from lift_theory.optimize.search import checked_ends
+from lift_theory.optimize.starts import checked_ends
 from lift_theory.optimize.traceable import evaluate_mmse
 from lift_theory.paths import Path
 

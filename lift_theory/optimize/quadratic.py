@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lift_theory.optimize.derivatives import PathDerivatives
 
@@ -106,15 +106,27 @@ class _Band:
             right.shape
         )
 
-    def dense(self) -> Float[np.ndarray, "unknowns unknowns"]:
+    def tied(
+        self, groups: Int[np.ndarray, " unknowns"], right: Float[np.ndarray, " unknowns"]
+    ) -> Float[np.ndarray, " groups"]:
+        """Minimiser of the quadratic form with slope `-right` when unknowns of one group are equal.
+
+        Groups are numbered from zero, nearly in the order of the unknowns, which keeps the matrix a band; those with
+        negative numbers are zero.
+        """
         width, size = self.band.shape
-        matrix = np.zeros((size, size))
-        for offset in range(min(width, size)):
-            diagonal = self.band[width - 1 - offset, offset:]
-            matrix += np.diag(diagonal, offset)
-            if offset:
-                matrix += np.diag(diagonal, -offset)
-        return matrix
+        offset, column = np.divmod(np.arange(width * size), size)
+        offset = width - 1 - offset
+        inside = column >= offset
+        offset, column, entry = offset[inside], column[inside], self.band.ravel()[inside]
+        first, second = groups[column - offset], groups[column]
+        inside = (first >= 0) & (second >= 0)
+        first, second, entry, offset = first[inside], second[inside], entry[inside], offset[inside]
+        apart, later = np.abs(first - second), np.maximum(first, second)
+        band = np.zeros((apart.max() + 1, later.max() + 1))
+        np.add.at(band, (apart.max() - apart, later), np.where((apart == 0) & (offset > 0), 2.0, 1.0) * entry)
+        sums = np.bincount(groups[groups >= 0], weights=right[groups >= 0])
+        return scipy.linalg.solveh_banded(band, sums)
 
 
 def _differences(x: Float[np.ndarray, "points scales"]) -> Float[np.ndarray, "steps scales"]:
@@ -187,12 +199,11 @@ def _on_active_set(
     Steps that come out negative join the active ones, negative multipliers leave; if that does not settle, the
     interior point itself is the answer.
     """
-    dense = matrix.dense()
     active = dual > slack
     for _ in range(20):
         if active.all(axis=0).any():
             break
-        target = _tied(dense, gradient, logsnr, active)
+        target = _tied(matrix, gradient, logsnr, active)
         if target is None:
             break
         force = gradient + matrix.times(target[1:-1] - logsnr[1:-1])
@@ -209,7 +220,7 @@ def _on_active_set(
 
 
 def _tied(
-    dense: Float[np.ndarray, "unknowns unknowns"],
+    matrix: _Band,
     gradient: Float[np.ndarray, "points scales"],
     logsnr: Float[np.ndarray, "points scales"],
     active: np.ndarray,
@@ -227,16 +238,17 @@ def _tied(
             used += not active[i - 1, k]
             unknown[i - 1, k] = used - 1
     if used:
-        flat, free = unknown.ravel(), unknown.ravel() >= 0
-        ties = np.zeros((flat.size, used))
-        ties[np.flatnonzero(free), flat[free]] = 1.0
-        fixed = np.where(free, 0.0, target[1:-1].ravel())
-        right = -ties.T @ (gradient.ravel() + dense @ (fixed - logsnr[1:-1].ravel()))
+        flat = unknown.ravel()
+        free = flat >= 0
+        _, begins, groups = np.unique(flat[free], return_index=True, return_inverse=True)
+        flat[free] = np.argsort(np.argsort(begins))[groups]
+        fixed = np.where(free, 0.0, target[1:-1].ravel()).reshape(count, scales)
+        right = -gradient - matrix.times(fixed - logsnr[1:-1])
         try:
-            values = scipy.linalg.solve(ties.T @ dense @ ties, right, assume_a="pos")
+            values = matrix.tied(flat, right.ravel())
         except np.linalg.LinAlgError:
             return None
-        target[1:-1] = np.where(free, values[np.maximum(flat, 0)], fixed).reshape(count, scales)
+        target[1:-1] = np.where(free, values[np.maximum(flat, 0)], fixed.ravel()).reshape(count, scales)
     return target
 
 

@@ -109,6 +109,34 @@ def test_same_input_same_output():
     np.testing.assert_array_equal(one.path.logsnr, two.path.logsnr)
 
 
+def test_starts_end_with_a_proof_and_without_one_all_are_refined():
+    model = model_of(3, lt.AveragePyramid())
+    proved = optimal_path(model, 7, -5.0, 5.0, points=POINTS)
+    assert [a.method for a in proved.history] == ["coarse lattice", "coarse lattice, refined", "certificate"]
+    best = optimal_path(model, 7, -5.0, 5.0, points=POINTS, gap=0.0)
+    refined = {a.method: a.cost for a in best.history if a.method.endswith(", refined")}
+    starts = ("coarse lattice", "fitted lattice", "geodesic", "diagonal", "equal information")
+    assert tuple(refined) == tuple(f"{start}, refined" for start in starts)
+    assert best.cost == min(refined.values())
+    assert max(refined.values()) <= best.cost * (1 + 1e-6)
+    assert best.gap < 1e-4
+
+
+def test_an_objective_that_is_no_sum_over_steps_searches_by_itself():
+    class Whole:
+        def optimize(self, model, steps, first, last, **options):
+            return steps, first.tolist(), last.tolist()
+
+        def curve(self, model, first, last):
+            return first.tolist(), last.tolist()
+
+    model = model_of(3, lt.AveragePyramid())
+    assert optimal_path(model, 3, -1.0, (2.0, 3.0), Whole()) == (3, [-1.0, -1.0], [2.0, 3.0])
+    assert geodesic_curve(model, -1.0, (2.0, 3.0), Whole()) == ([-1.0, -1.0], [2.0, 3.0])
+    with pytest.raises(ValueError, match="at least 1"):
+        optimal_path(model, 0, objective=Whole())
+
+
 def test_only_the_fine_scale_is_cheaper_than_in_total():
     model = model_of(6, lt.AveragePyramid())
     total = optimal_path(model, 5, -4.0, 4.0, points=24)
