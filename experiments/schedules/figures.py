@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from experiments.report import Picture, save_figure
 from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PUBLISHED, entry, label
@@ -76,11 +77,12 @@ def _ratios(folder: Path, results: dict[str, Any]) -> Picture:
             axes.axhline(1.0, color=INK, linewidth=0.8)
             axes.set(xscale="log", yscale="log", title=f"{which.label}: {METRICS[metric]}")
             axes.set_xticks(steps, labels=[str(n) for n in steps])
-            axes.minorticks_off()
+            axes.xaxis.set_minor_locator(NullLocator())
+            _few_ticks(axes.yaxis)
     for axes in panels[-1]:
         axes.set_xlabel("steps")
     for axes, metric in zip(panels[:, 0], METRICS, strict=True):
-        axes.set_ylabel(f"{METRICS[metric]} over that of the optimum (log axis)")
+        axes.set_ylabel(f"{METRICS[metric]} / optimum (log axis)")
     handles, words = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, words, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
     return save_figure(
@@ -92,11 +94,20 @@ def _ratios(folder: Path, results: dict[str, Any]) -> Picture:
     )
 
 
+def _few_ticks(axis: Any) -> None:
+    """Ticks at 1, 2 and 5 where a logarithmic axis spans two decades or less, at powers of ten otherwise."""
+    low, high = axis.get_view_interval()
+    if high / low < 100:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
 def _shapes(folder: Path, results: dict[str, Any]) -> Picture:
     """Where the schedules put their steps."""
     steps = results["settings"]["headline"]
     levels = {s["schedule"]: s["logsnr"] for s in results["schedules"] if s["steps"] == steps}
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    figure = Figure(figsize=(11.0, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for name in PUBLISHED:
         left.plot(
@@ -132,7 +143,7 @@ def _shapes(folder: Path, results: dict[str, Any]) -> Picture:
     for axes, title in ((left, "published"), (right, "optimised on this spectrum")):
         axes.set(xlabel="step", title=title)
         axes.set_xticks(range(steps + 1))
-        axes.legend(fontsize=7.5, loc="upper left", frameon=False)
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     left.set_ylabel("log-SNR (nats)")
     return save_figure(
         figure,
@@ -212,6 +223,8 @@ def _scatter(folder: Path, results: dict[str, Any]) -> Picture:
             xlabel=words,
             ylabel=f"{METRICS[metric]} of {entry(sampler).label} ({unit})",
         )
+        _few_ticks(axes.xaxis)
+        _few_ticks(axes.yaxis)
     handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
     return save_figure(
@@ -229,7 +242,7 @@ def _per_pixel(number: float, metric: str, pixels: int) -> float:
 def _calls(folder: Path, results: dict[str, Any]) -> Picture:
     """Error at equal network calls."""
     value, pixels = errors_of(results), results["pixel_values"]
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    figure = Figure(figsize=(11.0, 6.0), layout="constrained")
     row = figure.subplots(1, 2)
     for axes, metric in zip(row, METRICS, strict=True):
         for which in IN_SIGMA:
@@ -281,5 +294,6 @@ def _calls(folder: Path, results: dict[str, Any]) -> Picture:
         folder,
         "calls",
         "Error at equal network calls: Heun takes two a step, RK4 four. Solid: schedule optimised for that sampler and metric; "
-        "dashed: the best published shape; open markers: samplers in the time of the variance-preserving diffusion.",
+        "dashed: the best published shape; open markers: samplers in the time of the variance-preserving diffusion. Where a sampler's error has both signs, as with "
+        "DPM-Solver++(2M), a schedule can be tuned to one spectrum until little is left.",
     )

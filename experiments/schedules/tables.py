@@ -57,19 +57,17 @@ def floor_table(results: dict[str, Any], metric: str) -> Table:
     return Table(header=[f"{METRICS[metric]} over the floor", *[f"{n} steps" for n in steps]], rows=rows)
 
 
-def rank_table(results: dict[str, Any]) -> Table:
-    """Both rank correlations, within counts and pooled."""
+def rank_table(results: dict[str, Any], prefix: str, words: str) -> Table:
+    """Both rank correlations; with the prefix "pooled_" over schedules and counts together."""
     rows = {(r["sampler"], r["metric"], r["surrogate"]): r for r in results["rankings"]}
 
     def cell(sampler: str, metric: str, surrogate: str) -> str:
         r = rows.get((sampler, metric, surrogate))
-        if r is None:
-            return "–"
-        return f"{r['spearman']:+.2f}, {r['kendall']:+.2f} ({r['pooled_spearman']:+.2f}, {r['pooled_kendall']:+.2f})"
+        return "–" if r is None else f"{r[prefix + 'spearman']:+.2f} / {r[prefix + 'kendall']:+.2f}"
 
     samplers = [e for e in (*IN_SIGMA, *IN_TIME) if any(key[0] == e.name for key in rows)]
     return Table(
-        header=["Spearman, Kendall (pooled)", *SURROGATES.values()],
+        header=[words, *SURROGATES.values()],
         rows=[
             [f"{METRICS[m]}, {e.label}", *[cell(e.name, m, s) for s in SURROGATES]]
             for m in METRICS
