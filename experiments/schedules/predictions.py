@@ -194,5 +194,9 @@ def _over_others(value: dict[tuple[str, str, int], Any], sampler: str, metric: s
 
 
 def _heun_over_multistep(value: dict[tuple[str, str, int], Any], counts: list[int]) -> float:
-    calls = max(n for n in counts if 2 * n in counts) * 2
-    return float(value["heun", "best:heun:w2", calls // 2]["w2"] / value["dpm", "best:dpm:w2", calls]["w2"])
+    """W2 of Heun over that of DPM-Solver++(2M) at equal calls; zero if no two counts are as one to two."""
+    halves = [n for n in counts if 2 * n in counts]
+    if not halves:
+        return 0.0
+    n = max(halves)
+    return float(value["heun", "best:heun:w2", n]["w2"] / value["dpm", "best:dpm:w2", 2 * n]["w2"])
