@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.second_clock.gains import main_line
+from experiments.second_clock.measures import find
+
 INFINITY = float("inf")
 PREDICTIONS: list[dict[str, Any]] = [
     {
@@ -172,3 +175,107 @@ PREDICTIONS: list[dict[str, Any]] = [
         "interval": [0.0, 3.0],
     },
 ]
+
+
+def verdicts(
+    table: list[dict[str, Any]],
+    one_rows: list[dict[str, Any]],
+    controls: list[dict[str, Any]],
+    preset: Any,
+) -> list[dict[str, Any]]:
+    """Every prediction with what was measured, or "not asked" where the preset leaves it out."""
+    judged = []
+    values = _measured(table, one_rows, controls, preset)
+    for prediction in PREDICTIONS:
+        low, high = prediction["interval"]
+        value = values[prediction["name"]]
+        verdict = "not asked" if value is None else "confirmed" if low <= value <= high else "failed"
+        judged.append({**written(prediction), "measured": value, "verdict": verdict})
+    return judged
+
+
+def written(prediction: dict[str, Any]) -> dict[str, Any]:
+    """A prediction as JSON can hold it: nothing where the interval has no end."""
+    return {**prediction, "interval": [v if np.isfinite(v) else None for v in prediction["interval"]]}
+
+
+def _measured(
+    table: list[dict[str, Any]],
+    one_rows: list[dict[str, Any]],
+    controls: list[dict[str, Any]],
+    preset: Any,
+) -> dict[str, float | None]:
+    measured, steps = preset.controls[-1], preset.headline
+    at = {"spectrum": preset.spectrum, "steps": steps}
+
+    def gain(representation: str, **wanted: Any) -> float:
+        (entry,) = main_line(table, representation=representation, **{**at, **wanted})
+        return float(entry["gain"])
+
+    def control(representation: str, path: str) -> dict[str, Any]:
+        return find(controls, representation=representation, path=path, spectrum=measured)
+
+    def ratio(representation: str, path: str, other: str = "best_w2", of: str = "w2") -> float:
+        return float(control(representation, path)[of] / control(representation, other)[of])
+
+    def lead(spectrum: str) -> float:
+        (entry,) = main_line(table, representation="pyramid", spectrum=spectrum, steps=steps)
+        return float(entry["lead_mean"])
+
+    def excess(representation: str) -> float:
+        return max(float(e["median_excess"]) for e in main_line(table, representation=representation))
+
+    one = find(
+        one_rows,
+        sampler="ddim",
+        init="exact",
+        metric="w2",
+        output="image",
+        **at,
+    )
+    counts = sorted({e["steps"] for e in main_line(table, spectrum=preset.spectrum) if e["steps"] >= 10})
+    dct = {
+        n: main_line(table, representation="dct", spectrum=preset.spectrum, steps=n)[0]["best"]
+        for n in counts
+    }
+    laws = sorted((s for s in preset.spectra() if s.replace(".", "").isdigit()), key=float)
+    everywhere = main_line(
+        table, representation="pyramid", spectrum=None, steps=None, sampler=None, init=None
+    )
+    noise = [
+        abs(e["gain"] - gain(e["representation"], steps=e["steps"]))
+        for e in main_line(table, init="standard", spectrum=preset.spectrum)
+    ]
+    others = [e["gain"] for e in everywhere if e["sampler"] != "ddim"]
+    names = {row["representation"] for row in controls} - {"one"}
+    orthogonal = [e["gain"] for e in table if e["representation"] in ("haar", "dct")]
+    kl = main_line(table, representation="dct", metric="kl", **at)
+    return {
+        "pyramid": gain("pyramid"),
+        "pyramid_anywhere": max(float(e["gain"]) for e in main_line(table, representation="pyramid")),
+        "dct": gain("dct"),
+        "haar": gain("haar"),
+        "bilinear": gain("bilinear"),
+        "never_worse": float(min(orthogonal)),
+        "order": gain("dct") / max(gain("pyramid"), 1e-6),
+        "spacing": 100 * (1 - one["cost"] / one["spacings"]["logsnr"]),
+        "spacing_karras": 100 * (1 - one["cost"] / one["spacings"]["karras"]),
+        "path_matters": ratio("pyramid", "logsnr"),
+        "coarse_late": lead(preset.spectrum),
+        "coarse_late_photographs": lead(measured),
+        "equal_information": ratio("pyramid", "equal_information", "no_lead"),
+        "staged_dct": ratio("dct", "coarse_first"),
+        "staged_pyramid": ratio("pyramid", "coarse_first"),
+        "path_kl_in_w2": min(ratio(name, "path_kl") for name in names),
+        "w2_in_path_kl": min(ratio(name, "best_w2", "path_kl", "path_kl") for name in names),
+        "first_order": counts[0] * dct[counts[0]] / (counts[-1] * dct[counts[-1]])
+        if len(counts) > 1
+        else None,
+        "steep": gain("dct", spectrum=laws[0]) - gain("dct", spectrum=laws[-1]) if len(laws) > 1 else None,
+        "kl": float(kl[0]["gain"]) if kl else None,
+        "joint": ratio("pyramid", "best_w2", "lock_step", "joint_w2"),
+        "found_bands": excess("dct"),
+        "found_pyramid": excess("pyramid"),
+        "pure_noise": float(max(noise)) if noise else None,
+        "other_samplers": float(max(others)) if others else None,
+    }

@@ -16,12 +16,12 @@ from scipy.optimize import minimize
 
 import lift_theory as lt
 from lift_theory.sampling import OutputError
-from lift_theory.sampling.propagation import loss
+from lift_theory.sampling.propagation import Loss, loss
 from lift_theory.sampling.state import state_of
 
 RANDOM = 2
 ITERATIONS = 250
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
 FAR = 3.0
 """Nats by which the coarse scale leads or lags in two of the starts."""
 
@@ -100,6 +100,15 @@ class Search:
     objective: OutputError
     length: int
 
+    def cost(self, points: np.ndarray) -> float:
+        """W2 (pixel units) or KL (nats) of one path."""
+        value = self._loss(padded(points, self.length))[0]
+        return float(np.sqrt(value)) if self.objective.metric == "w2" else float(value)
+
+    @property
+    def _loss(self) -> Loss:
+        return loss(state_of(self.model), self.objective.setting, self.objective.metric)
+
     def descend(self, name: str, shape: Shape, start: np.ndarray, moves: np.ndarray | None = None) -> Found:
         """A local minimum by sequential quadratic programs over the steps of the parameters.
 
@@ -109,7 +118,7 @@ class Search:
             start: parameters, (n + 1, parameters).
             moves: (n, parameters), false where a parameter has to stand still; all move if not given.
         """
-        value_and_gradient = loss(state_of(self.model), self.objective.setting, self.objective.metric)
+        value_and_gradient = self._loss
         rises = np.diff(start, axis=0)
         total = shape.last - shape.first
         unit = np.maximum(rises, 0.02 * total / len(rises))
@@ -177,17 +186,17 @@ def one_clock_starts(
     return {**_curves(search, steps, first, last), **starts, **random_paths(steps, first, last, 1)}
 
 
-def two_clock_starts(
-    search: Search, steps: int, first: np.ndarray, last: np.ndarray, one: Any
-) -> dict[str, np.ndarray]:
-    """Starts for two clocks: lock-step on the grid that is best for one clock, the coarse scale late and early, the curves
-    that are best for each scale by itself, and random ones."""
+def two_clock_starts(steps: int, first: np.ndarray, last: np.ndarray, one: Any) -> dict[str, np.ndarray]:
+    """Starts for two clocks.
+
+    Lock-step on the grid that is best for one clock, the coarse scale late and early on it, and random paths.
+    """
     fine = np.asarray(one)
     starts = {
         name: through(fine[:, 0], first, last, lead)
         for name, lead in (("lock-step", 0.0), ("coarse late", -FAR), ("coarse early", FAR))
     }
-    return {**starts, **_curves(search, steps, first, last), **random_paths(steps, first, last, RANDOM)}
+    return {**starts, **random_paths(steps, first, last, RANDOM)}
 
 
 def through(fine: np.ndarray, first: np.ndarray, last: np.ndarray, lead: float) -> np.ndarray:

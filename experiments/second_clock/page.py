@@ -1,0 +1,280 @@
+"""The answer in words, the page and the summary for terminals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as ConsoleTable
+
+from experiments.report import Picture, Section, Table, Text, render
+from experiments.second_clock.contenders import Contender
+from experiments.second_clock.explanations import explain
+from experiments.second_clock.figures import spectrum_label
+from experiments.second_clock.gains import main_line
+from experiments.second_clock.measures import CONTROLS, find
+from lift_train import data
+
+TITLE = "What is a second clock worth? One schedule against the best path through two noise levels"
+
+
+def answer(table: list[dict[str, Any]], controls: list[dict[str, Any]], preset: Any) -> list[str]:
+    """The answer in plain words, every number from the results."""
+    steps, measured = preset.headline, preset.controls[-1]
+    at = {e["representation"]: e for e in main_line(table, spectrum=preset.spectrum, steps=steps)}
+    spacing = at["pyramid"]["spacing"]
+    pyramid = [e["gain"] for e in main_line(table, representation="pyramid")]
+
+    def ratio(representation: str, path: str, other: str = "best_w2", of: str = "w2") -> float:
+        wanted = {"representation": representation, "spectrum": measured}
+        return float(find(controls, **wanted, path=path)[of] / find(controls, **wanted, path=other)[of])
+
+    lead = at["pyramid"]["lead_mean"]
+    return [
+        f"Little, where the image comes with its own 2x2 means. On {spectrum_label(preset.spectrum)} at {steps} steps of DDIM "
+        f"the best two-clock path lowers the W2 of the image by {at['pyramid']['gain']:.2f} % against the best single "
+        f"schedule; over all spectra and step counts here by {min(pyramid):.2f} to {max(pyramid):.2f} %. Bands that share "
+        f"nothing gain more: {at['haar']['gain']:.1f} % (Haar), {at['dct']['gain']:.1f} % (cosine), and residuals after "
+        f"bilinear up-sampling {at['bilinear']['gain']:.1f} %. Choosing the spacing of one clock well is worth "
+        f"{spacing['logsnr']:.0f} % against uniform log-SNR steps and {spacing['karras']:.0f} % against Karras spacing.",
+        f"Where the coarse channel goes. The best pyramid path has it {abs(lead):.2f} nats "
+        f"{'behind' if lead < 0 else 'ahead of'} the point at which both channels tell the same, in the mean over the calls. "
+        f"On photographs, going coarse first costs {ratio('pyramid', 'coarse_first'):.2f} times the best path for the pyramid "
+        f"and {ratio('dct', 'coarse_first'):.2f} times for cosine bands, each with its best split and spacing; a lead of "
+        f"2 log 2 with its own best spacing costs the pyramid {ratio('pyramid', 'equal_information'):.3f} times the best, no "
+        f"lead {ratio('pyramid', 'no_lead'):.3f} times, uniform log-SNR steps {ratio('pyramid', 'logsnr'):.2f} times.",
+        "What of LIFT follows already here, without a network: the path matters a lot, because its spacing does; the best "
+        "path of two scales only matches one scale with a good schedule; coarse-first staging is bad. What does not follow "
+        f"is an advantage of a leading coarse scale. The objective matters more than the second clock: the path that is best "
+        f"for path KL costs the pyramid {ratio('pyramid', 'path_kl'):.2f} times the best W2, and the path that is best for "
+        f"W2 {ratio('pyramid', 'best_w2', 'path_kl', 'path_kl'):.2f} times the best path KL.",
+    ]
+
+
+def page(
+    results: dict[str, Any],
+    entries: list[Contender],
+    pictures: dict[str, Picture],
+    images: data.Images,
+    preset: Any,
+) -> str:
+    """The self-contained report."""
+    table, controls, verdicts = results["gains"], results["controls"], results["predictions"]
+    provenance = results["data"]
+    sections = [
+        Section(
+            title="Gains",
+            items=[
+                pictures["gains"],
+                *[_gains(table, entries, *kind) for kind in _kinds(table)],
+                Text(
+                    text="Percent by which the best two-clock path lowers the error below that of the best single schedule "
+                    "(in the joint law of both scales: below that of the best lock-step). Beside it, what the best spacing "
+                    "of a single clock takes off uniform log-SNR and Karras spacing. In brackets: the gain over the same scales "
+                    "in lock-step with their own best spacing, which is the second clock's own share; the rest is what the "
+                    "choice of scales gains or loses without it. Orthonormal bands in lock-step are one clock."
+                ),
+                pictures["steps"],
+            ],
+        ),
+        Section(title="Prediction and measurement", items=_predictions(verdicts, results)),
+        Section(
+            title="How sure the optima are",
+            items=[
+                _confidence(table, entries, preset),
+                Text(
+                    text="Every path was searched from lock-step on one clock's best grid, from the coarse scale 3 nats late "
+                    "and 3 nats early, from the curves that are best for each scale alone, and from random paths. No lower "
+                    "bound is known for coupled scales; that far starts agree is the evidence. Excess is how far a start "
+                    "ends above the best one, percent of the error."
+                ),
+            ],
+        ),
+        Section(title="Where the lead is", items=[pictures["lead"], _leads(table, entries, preset)]),
+        Section(
+            title="Other paths",
+            items=[
+                pictures["controls"],
+                *[_controls(controls, entries, name) for name in preset.controls],
+                Text(
+                    text="W2 of the image over that of the representation's best path; in brackets path KL over that of the "
+                    "representation's best path for path KL. Leads count from where both ends of the coarse scale lie; the "
+                    "last rows have spacings, and splits, that are best for path KL."
+                ),
+                _joint(controls, entries, preset),
+                Text(
+                    text="W2 of the joint law of all scales. A coarse channel that is only raised at the end does the image no "
+                    "harm but is itself badly sampled."
+                ),
+            ],
+        ),
+        Section(
+            title="How to reproduce this",
+            items=[
+                Text(
+                    text=f"python -m experiments.second_clock --preset {results['preset']} --data {provenance['name']}"
+                ),
+                Text(
+                    text=f"Data: {provenance['train_images']} images of {preset.size} x {preset.size}, grey. "
+                    f"{images.preparation} {images.license}"
+                ),
+                Text(
+                    text=f"lift_theory {results['package']}; exact laws of the samplers with the exact denoiser, Gaussian data; "
+                    f"log-SNR {results['ends'][0]:.2f} to {results['ends'][1]:.2f} (sigma 80 to 0.02); means of the residual "
+                    "pyramid 2 log 2 higher at both ends, so that their noise is that of averaged pixels. All numbers and "
+                    "paths in results.json."
+                ),
+            ],
+        ),
+    ]
+    return render(
+        title=TITLE,
+        lead="Exact distances between what DDIM and other samplers return and the true law, Gaussian data with the spectra "
+        f"of power laws and of {provenance['train_images']} image patches ({provenance['name']}).",
+        answer=results["answer"],
+        sections=sections,
+    )
+
+
+def _kinds(table: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys((e["sampler"], e["init"], e["metric"], e["output"]) for e in table))
+
+
+def _words(sampler: str, init: str, metric: str, output: str) -> str:
+    name = {"ddim": "DDIM", "ancestral": "Ancestral", "heun": "Heun"}[sampler]
+    law = "exact law at the start" if init == "exact" else "pure noise at the start"
+    what = "of the image" if output == "image" else "of both scales jointly"
+    return f"{name}, {law}, {metric.upper()} {what}"
+
+
+def _gains(table: list[dict[str, Any]], entries: list[Contender], *kind: str) -> Table:
+    fields = dict(zip(("sampler", "init", "metric", "output"), kind, strict=True))
+    mine = main_line(table, **fields)
+    cells = list(dict.fromkeys((e["spectrum"], e["steps"]) for e in mine))
+    rows = []
+    for spectrum, steps in cells:
+        at = {e["representation"]: e for e in main_line(mine, **fields, spectrum=spectrum, steps=steps)}
+        first = next(iter(at.values()))
+        rows.append(
+            [
+                f"{spectrum_label(spectrum)}, {steps} steps",
+                *[f"{at[e.name]['gain']:.2f} % ({at[e.name]['gain_over_lock_step']:.2f} %)" for e in entries],
+                f"{first['spacing']['logsnr']:.1f} %" if fields["output"] == "image" else "–",
+                f"{first['spacing']['karras']:.1f} %" if fields["output"] == "image" else "–",
+            ]
+        )
+    header = [_words(*kind), *[e.label for e in entries], "spacing, vs uniform", "spacing, vs Karras"]
+    return Table(header=header, rows=rows)
+
+
+def _predictions(verdicts: list[dict[str, Any]], results: dict[str, Any]) -> list[Any]:
+    asked = [v for v in verdicts if v["measured"] is not None]
+    left = [v["name"] for v in verdicts if v["measured"] is None]
+    items: list[Any] = [
+        Text(text="Written to predictions.json before anything was computed."),
+        Table(
+            header=["prediction", "interval", "measured", "verdict", "theorem"],
+            words=frozenset({0}),
+            rows=[
+                [v["claim"], _interval(v["interval"]), f"{v['measured']:.4g}", v["verdict"], v["source"]]
+                for v in asked
+            ],
+        ),
+        *[Text(text=text) for text in explain(verdicts, results)],
+    ]
+    if left:
+        items.append(Text(text=f"Not asked by this preset: {', '.join(left)}."))
+    return items
+
+
+def _interval(interval: list[float | None]) -> str:
+    low, high = interval
+    if low is None:
+        return f"at most {high:g}"
+    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+
+
+def _confidence(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
+    def cell(entry: Contender, spectrum: str, steps: int) -> str:
+        (e,) = main_line(table, representation=entry.name, spectrum=spectrum, steps=steps)
+        return f"{e['found']} of {e['starts']}; {e['median_excess']:.2g}, {e['worst_excess']:.2g} %"
+
+    cells = list(dict.fromkeys((e["spectrum"], e["steps"]) for e in main_line(table)))
+    return Table(
+        header=["found within 0.1 %; median, worst excess", *[e.label for e in entries]],
+        rows=[
+            [f"{spectrum_label(name)}, {steps} steps", *[cell(e, name, steps) for e in entries]]
+            for name, steps in cells
+        ],
+    )
+
+
+def _leads(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
+    def cell(entry: Contender, spectrum: str, steps: int) -> str:
+        (e,) = main_line(table, representation=entry.name, spectrum=spectrum, steps=steps)
+        return f"{e['lead_mean']:+.2f} ({e['lead_smallest']:+.2f} to {e['lead_largest']:+.2f})"
+
+    cells = list(dict.fromkeys((e["spectrum"], e["steps"]) for e in main_line(table)))
+    return Table(
+        header=["unit-free lead, mean over calls (range), nats", *[e.label for e in entries]],
+        rows=[
+            [f"{spectrum_label(name)}, {steps} steps", *[cell(e, name, steps) for e in entries]]
+            for name, steps in cells
+        ],
+    )
+
+
+def _controls(controls: list[dict[str, Any]], entries: list[Contender], spectrum: str) -> Table:
+    def cell(entry: Contender, path: str) -> str:
+        mine = {"representation": entry.name, "spectrum": spectrum}
+        row = find(controls, **mine, path=path)
+        w2 = row["w2"] / find(controls, **mine, path="best_w2")["w2"]
+        kl = row["path_kl"] / find(controls, **mine, path="path_kl")["path_kl"]
+        return f"{w2:.3f} ({kl:.3g})"
+
+    return Table(
+        header=[f"{spectrum_label(spectrum)}: W2 (path KL) over the best", *[e.label for e in entries]],
+        rows=[[words, *[cell(e, path) for e in entries]] for path, words in CONTROLS.items()],
+    )
+
+
+def _joint(controls: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
+    chosen = ("best_w2", "lock_step", "no_lead", "equal_information", "coarse_first")
+    spectrum = preset.controls[-1]
+    return Table(
+        header=[f"{spectrum_label(spectrum)}: W2 of the joint law", *[e.label for e in entries]],
+        rows=[
+            [
+                CONTROLS[path],
+                *[
+                    f"{find(controls, representation=e.name, spectrum=spectrum, path=path)['joint_w2']:.4f}"
+                    for e in entries
+                ],
+            ]
+            for path in chosen
+        ],
+    )
+
+
+def summary(console: Console, results: dict[str, Any], entries: list[Contender], preset: Any) -> None:
+    """The comparison and the answer on the terminal."""
+    table = ConsoleTable(
+        title=f"Gain of a second clock in W2, DDIM, {preset.headline} steps (% of one clock)"
+    )
+    table.add_column("spectrum")
+    for entry in entries:
+        table.add_column(entry.label, justify="right")
+    table.add_column("spacing alone", justify="right")
+    for name in preset.spectra():
+        at = {
+            e["representation"]: e for e in main_line(results["gains"], spectrum=name, steps=preset.headline)
+        }
+        if at:
+            gained = [f"{at[e.name]['gain']:.2f}" for e in entries]
+            table.add_row(spectrum_label(name), *gained, f"{at['dct']['spacing']['logsnr']:.1f}")
+    console.print(table)
+    for sentence in results["answer"]:
+        console.print(sentence)
+    for verdict in results["predictions"]:
+        if verdict["measured"] is not None:
+            console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.4g}")
