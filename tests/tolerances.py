@@ -12,3 +12,6 @@ MANY_DIGITS = 1e-11  # relative; closed forms without cancellation, whatever the
 CONDITIONED = 1e-6  # relative; dense blocks (no closed form), condition number up to 1e9
 AUTODIFF = 1e-9  # relative; derivatives of a dense log-determinant with condition number up to 1e5
 SEARCH = 1e-6  # relative; two searches for the same minimum, each stopped near its own rounding
+PUBLISHED = 1e-12  # relative to a standard deviation; fifty steps of a scalar recursion without cancellation
+FITTED_ORDER = 0.1  # absolute; from one doubling of the steps, the next order about a tenth as large
+PRINTED = 0.5  # units of the last printed digit; numbers quoted from a paper
