@@ -190,6 +190,7 @@ def test_scales_that_cannot_be_right_are_infinitely_far():
     assert np.isfinite(image.kl)
     on_data = lt.sampling_error(model, path.to_clean_data())
     assert np.isfinite(on_data.kl)
+    assert np.isclose(float(on_data.per_mode.kl.sum()), on_data.kl, rtol=ROUND_OFF)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
