@@ -4,8 +4,8 @@ A centred Gaussian law is given by a factor Z, covariance `Z Z^T`, (rows, source
 formed or subtracted: that would lose half the digits of a small error.
 
 *Wasserstein.* `W2^2 = |A|^2 + |B|^2 - 2 |A^T B|_*` (Bures; Gelbrich 1990). With the orthogonal polar factor Q of
-`A^T B` this is `|A - B Q^T|^2`, a sum of squares of differences without cancellation. Q is stationary there, so it
-counts as constant in derivatives.
+`A^T B` this is `|A - B Q^T|^2 + |B - B Q^T Q|^2`, sums of squares of differences without cancellation. Q is stationary
+there, so it counts as constant in derivatives.
 
 *KL.* With triangular factors, `M = B^-1 A` and its diagonal m,
 `KL(true || sampled) = (1/2) sum_i (m_i^2 - 1 - log m_i^2) + (1/2) sum_(i > j) M_ij^2`: a sum of non-negative terms, one
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory.channels import excess
@@ -70,7 +71,8 @@ def squared_wasserstein(sampled: Factor, true: Factor) -> Float[Array, "rows blo
     turn = jax.lax.stop_gradient(polar(jax.lax.stop_gradient(_products(sampled, true))))
     back = _against(true, turn)
     moved = sampled - back
-    return jnp.sum(moved * moved, axis=1) + jnp.sum(true * true, axis=1) - jnp.sum(back * back, axis=1)
+    unmatched = true - _against(back, jnp.swapaxes(turn, 0, 1))  # where the sampled law has no spread at all
+    return jnp.sum(moved * moved, axis=1) + jnp.sum(unmatched * unmatched, axis=1)
 
 
 def _products(first: Factor, second: Factor) -> Float[Array, "first second blocks"]:
@@ -163,3 +165,42 @@ def divergence(sampled: Factor, true: Factor) -> Float[Array, "rows blocks"]:
 
 def _eye(rows: int) -> Float[Array, "rows rows 1"]:
     return jnp.eye(rows)[:, :, None]
+
+
+def distances(
+    sampled: Float[np.ndarray, "blocks rows sources"], true: Float[np.ndarray, "blocks rows others"]
+) -> Float[np.ndarray, " 2"]:
+    """Squared W2 and KL(true || sampled) of any two laws, singular ones too, summed over blocks; in NumPy.
+
+    KL is taken in coordinates in which the true law has independent components, those that vanish in both laws left
+    out.
+    """
+    left, values, right = np.linalg.svd(np.swapaxes(sampled, 1, 2) @ true, full_matrices=False)
+    turn = (left * (values > 1e-15 * values[:, :1])[:, None, :]) @ right
+    back = true @ np.swapaxes(turn, 1, 2)
+    squared = np.sum((sampled - back) ** 2) + np.sum((true - back @ turn) ** 2)
+
+    axes = np.swapaxes(np.linalg.svd(true)[0], 1, 2)
+    size = np.maximum(np.abs(sampled).max(axis=(1, 2)), np.abs(true).max(axis=(1, 2)))[:, None, None]
+    laws = []
+    for factor in (sampled, true):
+        turned = axes @ factor
+        turned = np.where(np.abs(turned) > 1e-14 * size, turned, 0.0)
+        rows = turned.shape[1]
+        wide = np.concatenate([turned, np.zeros((len(turned), rows, rows))], axis=2)
+        upper = np.linalg.qr(np.swapaxes(wide, 1, 2), mode="r")
+        signs = np.where(np.diagonal(upper, axis1=1, axis2=2) < 0, -1.0, 1.0)
+        laws.append(np.swapaxes(signs[:, :, None] * upper, 1, 2))
+    floor = 1e-14 * size[:, 0]
+    there = [np.diagonal(law, axis1=1, axis2=2) > floor for law in laws]
+    if np.any(there[0] != there[1]):
+        return np.array([squared, np.inf])
+    missing = np.where(there[0], 0.0, 1.0)[:, :, None] * np.eye(there[0].shape[1])
+    own, other = (np.where(there[0][:, :, None], law, 0.0) + missing for law in laws)
+    ratio = np.linalg.solve(own, other)
+    pivots = [np.diagonal(law, axis1=1, axis2=2) for law in (own, other)]
+    growth = (pivots[1] - pivots[0]) / pivots[0]
+    kl = 0.5 * (
+        np.sum(np.asarray(excess(jnp.asarray(growth * (2.0 + growth))))) + np.sum(np.tril(ratio, -1) ** 2)
+    )
+    return np.array([squared, kl])

@@ -8,18 +8,17 @@ from functools import cached_property
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from lift_theory.gaussian import GaussianModel
 from lift_theory.paths import Path, checked_path, path_kl
-from lift_theory.sampling.distances import divergence, squared_wasserstein, triangular
+from lift_theory.sampling.distances import distances
 from lift_theory.sampling.propagation import (
     Setting,
     Shares,
     compiled_compare,
     every_share,
     padded_path,
-    without_zeros,
 )
 from lift_theory.sampling.samplers import DDIM, Sampler
 from lift_theory.sampling.state import state_of
@@ -61,18 +60,18 @@ class SamplingError:
         """
         state = state_of(self._model)
         count = int(np.prod(state.shape[1:]))
-        grids = {name: np.zeros((state.shape[0], count)) for name in Shares._fields}
+        grids = {name: np.zeros(state.shape[0] * count) for name in Shares._fields}
+        clean = self.setting.sampler.lands_clean and np.isinf(self._path.logsnr[-1]).any()
         for place, shares in zip(state.places, self._shares, strict=True):
             for name, grid in grids.items():
                 value = np.asarray(getattr(shares, name))
                 if self.setting.output == "scales":
+                    share = place.member_share if clean and name == "kl" else place.share
                     finite = np.isfinite(value)
-                    spread = np.einsum("mrb,rb->mb", place.share, np.where(finite, value, 0.0))
-                    spread = np.where(np.einsum("mrb,rb->mb", place.share, ~finite) > 0, np.inf, spread)
-                else:
-                    spread = value
-                if len(place.modes) == len(spread):
-                    np.add.at(grid.reshape(-1), place.channel * count + place.modes, spread)
+                    infinite = np.einsum("mrb,rb->mb", share, ~finite) > 0
+                    value = np.einsum("mrb,rb->mb", share, np.where(finite, value, 0.0))
+                    value = np.where(infinite, np.inf, value)
+                np.add.at(grid, place.channel * count + place.modes, value)
         dims = ("channel", "vertical", "horizontal") if len(state.shape) == 3 else ("channel", "mode")
         arrays = {name: (dims, grid.reshape(state.shape)) for name, grid in grids.items()}
         return xr.Dataset(
@@ -164,21 +163,8 @@ def _per_scale(model: GaussianModel, path: Path, setting: Setting) -> Float[np.n
     result = np.zeros((len(model.scales), 2))
     for blocks in state.groups:
         law = compiled_compare(blocks, whole, clean, padded)
+        sampled, true = (np.moveaxis(np.asarray(factor), -1, 0) for factor in (law.sampled, law.true))
         for k in set(blocks.scales):
-            own = jnp.asarray(np.flatnonzero(np.array(blocks.scales) == k))
-            result[k] += _distances(law.sampled[own], law.true[own])
+            own = np.array(blocks.scales) == k
+            result[k] += distances(sampled[:, own], true[:, own])
     return result
-
-
-def _distances(sampled: Array, true: Array) -> Float[np.ndarray, " 2"]:
-    """Squared W2 and KL, summed over blocks, in coordinates in which the true law has independent components."""
-    a, b = (np.moveaxis(np.asarray(factor), -1, 0) for factor in (sampled, true))
-    left = np.linalg.svd(b, full_matrices=True)[0]
-    a, b = (np.moveaxis(np.swapaxes(left, 1, 2) @ factor, 0, -1) for factor in (a, b))
-    scale = np.maximum(np.abs(a).max(axis=(0, 1)), np.abs(b).max(axis=(0, 1)))
-    a, b = (np.where(np.abs(factor) > 1e-14 * scale, factor, 0.0) for factor in (a, b))
-    cleaned = without_zeros(jnp.asarray(a), jnp.asarray(b))
-    factors = [triangular(factor) for factor in cleaned]
-    return np.array(
-        [float(jnp.sum(squared_wasserstein(*cleaned))), float(jnp.sum(divergence(*factors)))], dtype=float
-    )

@@ -116,7 +116,7 @@ def compare(blocks: Blocks, setting: Setting, clean: bool, logsnr: Float[Array, 
         if not lands:
             core, true_core = rows, true
         else:
-            core, true_core = without_zeros(rows, true)
+            core, true_core = _without_zeros(rows, true)
     return Laws(rows, true, core, true_core)
 
 
@@ -163,7 +163,7 @@ def _whole(blocks: Blocks, members: Array) -> tuple[Array, Array]:
     return sampled, jnp.broadcast_to(eye, (*eye.shape[:2], there.shape[1]))
 
 
-def without_zeros(rows: Array, true: Array) -> tuple[Array, Array]:
+def _without_zeros(rows: Array, true: Array) -> tuple[Array, Array]:
     """Rows that vanish in both laws, replaced by the same noise on both sides."""
     there = jnp.any(rows != 0, axis=1) | jnp.any(true != 0, axis=1)
     spare = jnp.where(there, 0.0, 1.0) * jnp.eye(len(there))[:, :, None]

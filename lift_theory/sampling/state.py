@@ -24,6 +24,8 @@ class Place(NamedTuple):
     channel: Int[np.ndarray, " blocks"]
     share: Float[np.ndarray, "members rows blocks"]
     """How the error of a row is shared among image modes: its squared loadings, normalised."""
+    member_share: Float[np.ndarray, "modes members blocks"]
+    """The same for members."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +85,9 @@ def _state(model: GaussianModel) -> State:
                 modes=np.concatenate([members.T] * planes, axis=-1),
                 channel=np.repeat(np.arange(planes), len(members)),
                 share=_shared(loadings, image**2),
+                member_share=np.broadcast_to(
+                    np.eye(len(members.T))[:, :, None], (*factors.shape[1:2], *factors.shape[1:])
+                ),
             )
         )
     return State(groups=tuple(groups), places=tuple(places), shape=variances.shape)
@@ -94,9 +99,8 @@ def _dense_state(model: GaussianModel) -> State:
     operators = model.representation.matrices(shape)
     values, vectors = np.linalg.eigh(model.law.covariance_matrix())
     stacked = np.concatenate(list(operators.values()))
-    left, singular, _ = np.linalg.svd(
-        stacked @ (vectors * np.sqrt(np.maximum(values, 0.0))), full_matrices=False
-    )
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    left, singular, right = np.linalg.svd(stacked @ root, full_matrices=False)
     seen = singular > 1e-13 * singular[0]
     factors = left[:, seen] * singular[seen]
     image = np.concatenate(list(model.representation.synthesis(shape).values()), axis=1)
@@ -107,6 +111,7 @@ def _dense_state(model: GaussianModel) -> State:
         modes=np.arange(len(pixels))[:, None],
         channel=np.zeros(1, dtype=int),
         share=_shared((stacked @ basis.T).T[..., None] ** 2, pixels[..., None] ** 2),
+        member_share=_shared((basis @ root @ right[seen].T)[..., None] ** 2, np.zeros((1, 1, 1))),
     )
     grid = shape if len(shape) == 3 else (1, *shape)
     return State(
