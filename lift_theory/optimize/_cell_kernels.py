@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lift_theory.optimize._kernels import sequential
+from lift_theory.optimize._kernels import compiled
 
 
-@sequential
+@compiled
 def reach_nodes(
     heights: np.ndarray,
     slopes: np.ndarray,
@@ -64,7 +64,7 @@ def reach_nodes(
                         least[q] = min(least[q], height + slope * last[q])
 
 
-@sequential
+@compiled
 def leave_cells(
     values: np.ndarray,
     slopes: np.ndarray,

@@ -1,11 +1,15 @@
 """Compiled inner loops of the lattice programs; nothing here knows what the numbers mean.
 
+Each loop answers for every `shares`-th row or point beginning with number `share`, so that several can run at once.
+
 Importing this module starts Numba, so it is imported where a program runs and not with the package.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
@@ -13,22 +17,20 @@ import numpy as np
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with threads, and keep the machine code on disk where the installation allows writing."""
-    try:
-        return numba.njit(parallel=True, cache=True)(function)
-    except RuntimeError:  # no directory for the cache can be written
-        return numba.njit(parallel=True)(function)
-
-
-def sequential(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile for one thread that does not hold the interpreter: many short calls, several of them at once."""
+    """Compile for one thread that does not hold the interpreter, and keep the code on disk where that is allowed."""
     try:
         return numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no directory for the cache can be written
         return numba.njit(nogil=True)(function)
 
 
-@compiled
+def shared(work: Callable[[int, int], None]) -> None:
+    """Call `work(share, shares)` for all shares at once, one per core."""
+    shares = os.cpu_count() or 1
+    with ThreadPoolExecutor(shares) as pool:
+        list(pool.map(work, range(shares), [shares] * shares))
+
+
 def envelope_step(
     values: np.ndarray, slopes: np.ndarray, leading: np.ndarray, last: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -48,13 +50,25 @@ def envelope_step(
     Returns:
         The minima, and the flat index row * columns + column of the minimiser (-1 where there is none).
     """
+    best, argument = np.full(values.shape, np.inf), np.full(values.shape, -1, dtype=np.int32)
+    shared(lambda *share: _envelope_rows(values, slopes, leading, last, *share, best, argument))
+    return best, argument
+
+
+@compiled
+def _envelope_rows(
+    values: np.ndarray,
+    slopes: np.ndarray,
+    leading: np.ndarray,
+    last: np.ndarray,
+    share: int,
+    shares: int,
+    best: np.ndarray,
+    argument: np.ndarray,
+) -> None:
     rows, columns = values.shape
     scales = slopes.shape[2]
-    best = np.full((rows, columns), np.inf)
-    argument = np.full((rows, columns), -1, dtype=np.int32)
-    for turn in numba.prange(rows):
-        # Rows late in the lattice have more predecessors: alternate ends, so that threads share evenly.
-        q = turn // 2 if turn % 2 == 0 else rows - 1 - turn // 2
+    for q in range(share, rows, shares):
         line_slope = np.empty(columns)
         line_height = np.empty(columns)
         line_column = np.empty(columns, dtype=np.int32)
@@ -105,10 +119,8 @@ def envelope_step(
                 if value < best[q, b]:
                     best[q, b] = value
                     argument[q, b] = p * columns + line_column[head]
-    return best, argument
 
 
-@compiled
 def plain_step(values: np.ndarray, slopes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same minimum as `envelope_step` over all pairs of points, with no assumption about the slopes.
 
@@ -117,11 +129,23 @@ def plain_step(values: np.ndarray, slopes: np.ndarray, points: np.ndarray) -> tu
         slopes: (points, scales).
         points: (points, scales), in row-major order of the lattice, so that no point precedes a smaller one.
     """
+    best, argument = np.full(values.shape, np.inf), np.full(values.shape, -1, dtype=np.int32)
+    shared(lambda *share: _plain_points(values, slopes, points, *share, best, argument))
+    return best, argument
+
+
+@compiled
+def _plain_points(
+    values: np.ndarray,
+    slopes: np.ndarray,
+    points: np.ndarray,
+    share: int,
+    shares: int,
+    best: np.ndarray,
+    argument: np.ndarray,
+) -> None:
     count, scales = points.shape
-    best = np.full(count, np.inf)
-    argument = np.full(count, -1, dtype=np.int32)
-    for turn in numba.prange(count):
-        q = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+    for q in range(share, count, shares):
         for p in range(q + 1):
             value = values[p]
             for k in range(scales):
@@ -130,26 +154,27 @@ def plain_step(values: np.ndarray, slopes: np.ndarray, points: np.ndarray) -> tu
             if value < best[q]:
                 best[q] = value
                 argument[q] = p
+
+
+def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minima over p <= q of `values[p] + edges[p, q]`; edges that do not exist cost infinity."""
+    best, argument = np.full(values.shape, np.inf), np.full(values.shape, -1, dtype=np.int32)
+    shared(lambda *share: _table_points(values, edges, *share, best, argument))
     return best, argument
 
 
 @compiled
-def table_step(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Minima over p <= q of `values[p] + edges[p, q]`; edges that do not exist cost infinity."""
-    count = len(values)
-    best = np.full(count, np.inf)
-    argument = np.full(count, -1, dtype=np.int32)
-    for turn in numba.prange(count):
-        q = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+def _table_points(
+    values: np.ndarray, edges: np.ndarray, share: int, shares: int, best: np.ndarray, argument: np.ndarray
+) -> None:
+    for q in range(share, len(values), shares):
         for p in range(q + 1):
             value = values[p] + edges[p, q]
             if value < best[q]:
                 best[q] = value
                 argument[q] = p
-    return best, argument
 
 
-@compiled
 def weighted_edges(
     points: np.ndarray,
     metric: np.ndarray,
@@ -170,12 +195,28 @@ def weighted_edges(
         nodes: Gauss-Legendre nodes on (-1, 1).
         measure: their weights.
     """
+    edges = np.full((len(points), len(points)), np.inf)
+    shared(lambda *share: _weighted_rows(points, metric, axes, shape, weights, nodes, measure, *share, edges))
+    return edges
+
+
+@compiled
+def _weighted_rows(
+    points: np.ndarray,
+    metric: np.ndarray,
+    axes: np.ndarray,
+    shape: np.ndarray,
+    weights: np.ndarray,
+    nodes: np.ndarray,
+    measure: np.ndarray,
+    share: int,
+    shares: int,
+    edges: np.ndarray,
+) -> None:
     count, scales = points.shape
-    edges = np.full((count, count), np.inf)
-    for turn in numba.prange(count):
-        p = turn // 2 if turn % 2 == 0 else count - 1 - turn // 2
+    for p in range(share, count, shares):
         base = np.empty(scales, dtype=np.int64)
-        share = np.empty(scales)
+        fraction = np.empty(scales)
         relative = np.empty(scales)
         for q in range(p, count):
             reach = 0.0
@@ -200,16 +241,16 @@ def weighted_edges(
                         index = np.searchsorted(axes[k, : shape[k]], value, side="right") - 1
                         index = min(max(index, 0), max(shape[k] - 2, 0))
                         base[k] = index
-                        share[k] = 0.0
+                        fraction[k] = 0.0
                         if shape[k] > 1:
-                            share[k] = (value - axes[k, index]) / (axes[k, index + 1] - axes[k, index])
-                            share[k] = min(max(share[k], 0.0), 1.0)
+                            fraction[k] = (value - axes[k, index]) / (axes[k, index + 1] - axes[k, index])
+                            fraction[k] = min(max(fraction[k], 0.0), 1.0)
                     for corner in range(1 << scales):
                         weight = 1.0
                         flat = 0
                         for k in range(scales):
                             bit = (corner >> k) & 1
-                            weight *= share[k] if bit else 1.0 - share[k]
+                            weight *= fraction[k] if bit else 1.0 - fraction[k]
                             flat = flat * shape[k] + min(base[k] + bit, shape[k] - 1)
                         if weight > 0.0:
                             form = 0.0
@@ -218,4 +259,3 @@ def weighted_edges(
                                     form += weights[k] * relative[k] * metric[flat, k, m] * relative[m]
                             total += rate * weight * form
             edges[p, q] = total
-    return edges

@@ -6,9 +6,7 @@ Why these numbers bound the cost of paths is told in `certificates` and `tubes`.
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,9 +128,10 @@ class Stage:
     ) -> Float[np.ndarray, " nodes"]:
         """Least sums into the nodes of the following stage."""
         from lift_theory.optimize._cell_kernels import reach_nodes
+        from lift_theory.optimize._kernels import shared
 
         best = np.full(len(following.nodes), np.inf)
-        _shared(lambda *share: reach_nodes(heights, *self._pairs(following), *share, best))
+        shared(lambda *share: reach_nodes(heights, *self._pairs(following), *share, best))
         return best
 
     def leave(
@@ -140,9 +139,10 @@ class Stage:
     ) -> Float[np.ndarray, "corners cells"]:
         """Least sums from the corners through nodes of the following stage, which are worth `values` from there."""
         from lift_theory.optimize._cell_kernels import leave_cells
+        from lift_theory.optimize._kernels import shared
 
         best = np.full(self.offsets.shape, np.inf)
-        _shared(lambda *share: leave_cells(values, *self._pairs(following), *share, best))
+        shared(lambda *share: leave_cells(values, *self._pairs(following), *share, best))
         return best
 
     def _pairs(self, following: Stage) -> tuple[np.ndarray, ...]:
@@ -212,10 +212,3 @@ def _rows(index: Int[np.ndarray, "entries scales"]) -> Int[np.ndarray, " rows"]:
     """Where rows of equal leading indices begin, and where the last one ends."""
     changes = np.any(np.diff(index[:, :-1], axis=0) != 0, axis=1)
     return np.concatenate([[0], np.flatnonzero(changes) + 1, [len(index)]])
-
-
-def _shared(work: Callable[[int, int], None]) -> None:
-    """Call `work(share, shares)` for all shares at once, one per core."""
-    shares = os.cpu_count() or 1
-    with ThreadPoolExecutor(shares) as pool:
-        list(pool.map(work, range(shares), [shares] * shares))

@@ -17,9 +17,8 @@ differentiated automatically, step by step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -27,8 +26,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-PIECE = 5
-"""Steps differentiated per compiled call: no other length is ever compiled, and several pieces run at once."""
+from lift_theory.optimize.traceable import in_chunks
+
+CHUNK = 6
+"""Points per compiled call, few enough for every core to have some."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,88 +68,114 @@ class PathDerivatives:
 
 
 def path_derivatives(
-    evaluate: Callable[[Any, Any], tuple[Array, ...]], model: Any, logsnr: Float[np.ndarray, "points scales"]
+    evaluate: Callable[[Any, Any], tuple[np.ndarray, ...]],
+    model: Any,
+    logsnr: Float[np.ndarray, "points scales"],
 ) -> PathDerivatives:
-    """Run a compiled `evaluate(model, logsnr)` on pieces of the path and assemble the blocks.
+    """The blocks of a whole path from `evaluate(model, logsnr)`.
 
-    `evaluate` returns, for every step, cost, gradient in (source, target) of shape (2, K) and Hessian (2, K, 2, K). The
-    last piece is padded with steps that stand still.
+    `evaluate` returns, for every step, cost, gradient in (source, target) of shape (2, K) and Hessian (2, K, 2, K).
     """
-    steps = len(logsnr) - 1
-    padded = np.concatenate([logsnr, np.repeat(logsnr[-1:], -steps % PIECE, axis=0)])
-    pieces = [padded[i : i + PIECE + 1] for i in range(0, steps, PIECE)]
-    with ThreadPoolExecutor() as pool:
-        parts = list(pool.map(lambda piece: [np.asarray(part) for part in evaluate(model, piece)], pieces))
-    costs, gradient, hessian = (np.concatenate(part)[:steps] for part in zip(*parts, strict=True))
+    costs, gradient, hessian = evaluate(model, logsnr)
     return PathDerivatives(costs=costs, before=gradient[:, 0], after=gradient[:, 1], hessians=hessian)
 
 
-@jax.jit
-def bregman_steps(model: Any, logsnr: Float[Array, "points scales"]) -> tuple[Array, Array, Array]:
+def bregman_steps(
+    model: Any, logsnr: Float[np.ndarray, "points scales"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Path KL of every step with gradient and Hessian, by the formulas of this module."""
-
-    def at_point(pair: tuple[Array, Array]) -> tuple[Array, ...]:
-        here, there = pair
-        rise = jnp.expm1(there - here)
-        metric, turn = jax.jvp(model.metric, (here,), (rise,))
-        return model.step_kl(here, there), model.mmse(here), metric, turn, rise
-
-    there = jnp.concatenate([logsnr[1:], logsnr[-1:]])
-    costs, mmse, metric, turn, rise = jax.lax.map(at_point, (logsnr, there))
-    rise, turn, source = rise[:-1], turn[:-1], metric[:-1]
-    scales = logsnr.shape[1]
-    before = -jnp.einsum("skm,sm->sk", source, rise)
-    after = 0.5 * jnp.exp(logsnr[1:]) * (mmse[:-1] - mmse[1:])
-    own = source * (1.0 + rise[:, :, None] + rise[:, None, :]) - turn + before[:, :, None] * jnp.eye(scales)
+    costs, mmse, metric, turn = _expansions(model, logsnr, np.concatenate([logsnr[1:], logsnr[-1:]]))
+    rise, turn, source = np.expm1(np.diff(logsnr, axis=0)), turn[:-1], metric[:-1]
+    identity = np.eye(logsnr.shape[1])
+    before = -np.einsum("skm,sm->sk", source, rise)
+    after = 0.5 * np.exp(logsnr[1:]) * (mmse[:-1] - mmse[1:])
+    own = source * (1.0 + rise[:, :, None] + rise[:, None, :]) - turn + before[:, :, None] * identity
     across = -source * (1.0 + rise[:, None, :])
-    end = metric[1:] + after[:, :, None] * jnp.eye(scales)
-    upper = jnp.stack([own, across], axis=2)
-    lower = jnp.stack([jnp.swapaxes(across, 1, 2), end], axis=2)
-    return costs[:-1], jnp.stack([before, after], axis=1), jnp.stack([upper, lower], axis=1)
+    end = metric[1:] + after[:, :, None] * identity
+    return costs[:-1], np.stack([before, after], axis=1), _blocks(own, across, end)
 
 
-@partial(jax.jit, static_argnums=0)
-def automatic_steps(
-    step_cost: Callable[[Any, Any, Any], Array], model: Any, logsnr: Float[Array, "points scales"]
-) -> tuple[Array, Array, Array]:
-    """Any step cost `step_cost(model, start, stop)` with gradient and Hessian by automatic differentiation."""
-
-    def cost(pair: Float[Array, "2 scales"]) -> Array:
-        return step_cost(model, pair[0], pair[1])
-
-    def at_step(pair: Float[Array, "2 scales"]) -> tuple[Array, Array, Array]:
-        gradient = jax.jacfwd(cost)
-        return cost(pair), gradient(pair), jax.jacfwd(gradient)(pair)
-
-    return jax.lax.map(at_step, jnp.stack([logsnr[:-1], logsnr[1:]], axis=1))
-
-
-@jax.jit
-def symmetric_steps(model: Any, logsnr: Float[Array, "points scales"]) -> tuple[Array, Array, Array]:
+def symmetric_steps(
+    model: Any, logsnr: Float[np.ndarray, "points scales"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Half the sum of the divergences of a step forwards and backwards, `(g' - g) . (mmse(g) - mmse(g')) / 4`.
 
     It is half the squared length of the step in the information metric up to fourth order, where the divergence
     itself has a term of third order.
     """
+    steps = len(logsnr) - 1
+    points, others = np.concatenate([logsnr[:-1], logsnr[1:]]), np.concatenate([logsnr[1:], logsnr[:-1]])
+    _, mmse, metric, turn = _expansions(model, points, others)
+    snr, end = np.exp(logsnr[:-1]), np.exp(logsnr[1:])
+    fall = 0.5 * (mmse[:steps] - mmse[steps:])
+    rise = np.expm1(others - points)
+    identity = np.eye(logsnr.shape[1])
+    pull = -np.einsum("skm,sm->sk", metric, rise)
+    force = np.concatenate([-snr * fall, end * fall])
+    own = metric * (1.0 + rise[:, :, None] + rise[:, None, :]) - turn + identity * pull[:, :, None]
+    own = 0.5 * (own + metric + identity * force[:, :, None])
+    across = -0.5 * (
+        metric[:steps] * (1.0 + rise[:steps, None, :]) + metric[steps:] * (1.0 + rise[steps:, :, None])
+    )
+    slopes = 0.5 * (pull + force)
+    costs = 0.5 * np.sum(fall * (end - snr), axis=1)
+    return (
+        costs,
+        np.stack([slopes[:steps], slopes[steps:]], axis=1),
+        _blocks(own[:steps], across, own[steps:]),
+    )
 
-    def at_step(pair: Float[Array, "2 scales"]) -> tuple[Array, Array, Array]:
-        here, there = pair[0], pair[1]
-        snr, end = jnp.exp(here), jnp.exp(there)
-        fall = 0.5 * (model.mmse(here) - model.mmse(there))
-        identity = jnp.eye(len(here))
 
-        def source(point: Array, rise: Array, force: Array) -> tuple[Array, Array, Array]:
-            """Gradient and own block of both divergences at one end, and the metric there."""
-            metric, turn = jax.jvp(model.metric, (point,), (rise,))
-            pull = -metric @ rise
-            own = metric * (1.0 + rise[:, None] + rise[None, :]) - turn + identity * pull
-            return 0.5 * (pull + force), 0.5 * (own + metric + identity * force), metric
+def automatic_steps(
+    step_cost: Callable[[Any, Any, Any], Array], model: Any, logsnr: Float[np.ndarray, "points scales"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Any step cost `step_cost(model, start, stop)` with gradient and Hessian by automatic differentiation."""
+    costs, gradient, hessian = in_chunks(
+        _automatic(step_cost), model, np.stack([logsnr[:-1], logsnr[1:]], axis=1), size=CHUNK
+    )
+    return costs, gradient, hessian
 
-        rise, drop = jnp.expm1(there - here), jnp.expm1(here - there)
-        before, own, metric = source(here, rise, -snr * fall)
-        after, other, metric_after = source(there, drop, end * fall)
-        across = -0.5 * (metric * (1.0 + rise) + metric_after * (1.0 + drop)[:, None])
-        hessian = jnp.stack([jnp.stack([own, across], 1), jnp.stack([across.T, other], 1)])
-        return 0.5 * jnp.sum(fall * (end - snr)), jnp.stack([before, after]), hessian
 
-    return jax.lax.map(at_step, jnp.stack([logsnr[:-1], logsnr[1:]], axis=1))
+def _blocks(
+    own: Float[np.ndarray, "steps k m"],
+    across: Float[np.ndarray, "steps k m"],
+    end: Float[np.ndarray, "steps k m"],
+) -> Float[np.ndarray, "steps 2 k 2 m"]:
+    """Hessians in (source, target) from the block of the source, that across, and the block of the target."""
+    upper = np.stack([own, across], axis=2)
+    lower = np.stack([np.swapaxes(across, 1, 2), end], axis=2)
+    return np.stack([upper, lower], axis=1)
+
+
+def _expansions(
+    model: Any, points: Float[np.ndarray, "points scales"], others: Float[np.ndarray, "points scales"]
+) -> tuple[np.ndarray, ...]:
+    """Divergence to another point, mmse, metric, and how the metric turns on the straight line in SNR to it."""
+    return in_chunks(_expand, model, points, others, size=CHUNK)
+
+
+@jax.jit
+def _expand(
+    model: Any, points: Float[Array, "points scales"], others: Float[Array, "points scales"]
+) -> tuple[Array, ...]:
+    def at_point(pair: tuple[Array, Array]) -> tuple[Array, ...]:
+        here, there = pair
+        metric, turn = jax.jvp(model.metric, (here,), (jnp.expm1(there - here),))
+        return model.step_kl(here, there), model.mmse(here), metric, turn
+
+    return jax.lax.map(at_point, (points, others))
+
+
+@lru_cache(maxsize=32)
+def _automatic(step_cost: Callable[[Any, Any, Any], Array]) -> Callable[..., tuple[Array, ...]]:
+    def run(model: Any, pairs: Float[Array, "steps 2 scales"]) -> tuple[Array, Array, Array]:
+        def at_step(pair: Float[Array, "2 scales"]) -> tuple[Array, Array, Array]:
+            gradient = jax.jacfwd(cost)
+            return cost(pair), gradient(pair), jax.jacfwd(gradient)(pair)
+
+        def cost(pair: Float[Array, "2 scales"]) -> Array:
+            return step_cost(model, pair[0], pair[1])
+
+        return jax.lax.map(at_step, pairs)
+
+    return jax.jit(run)

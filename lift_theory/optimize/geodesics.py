@@ -104,7 +104,7 @@ def geodesic_curve(
     begin = np.linspace(0.0, 1.0, points + 1)
     knots = np.linspace(0.0, 1.0, 25)
     dense = np.stack([np.interp(begin, knots, rough.logsnr[:, k]) for k in range(len(first))], axis=1)
-    energy = partial(path_derivatives, symmetric_steps, traceable(model))
+    energy = partial(path_derivatives, symmetric_steps, model)
     found = refine(energy, dense)
     lengths = np.sqrt(2.0 * np.maximum(energy(found.logsnr).costs, 0.0))
     arc = np.concatenate([[0.0], np.cumsum(lengths)])

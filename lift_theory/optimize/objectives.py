@@ -20,7 +20,7 @@ from lift_theory.gaussian import _ClosedForm
 from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.derivatives import PathDerivatives, automatic_steps, bregman_steps, path_derivatives
 from lift_theory.optimize.lattice import LatticeSolution, lattice_points, lattice_program, table_program
-from lift_theory.optimize.traceable import evaluate_tangents, traceable
+from lift_theory.optimize.traceable import evaluate_tangents
 from lift_theory.optimize.tubes import tube_certificate
 
 QUADRATURE = 24
@@ -115,9 +115,9 @@ class PathKL:
     def derivatives(self, model: Any) -> Derivatives:
         """Exact first and second derivatives of the cost of a path."""
         if self.weights is None:
-            return partial(path_derivatives, bregman_steps, traceable(model))
+            return partial(path_derivatives, bregman_steps, model)
         return partial(
-            path_derivatives, partial(automatic_steps, _weighted_step(self._checked(model))), traceable(model)
+            path_derivatives, partial(automatic_steps, _weighted_step(self._checked(model))), model
         )
 
     def lattice(

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from lift_theory._validation import real_number, whole_number
-from lift_theory.channels import excess
 from lift_theory.controls import diagonal_path, equal_information_path
 from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
@@ -251,7 +249,8 @@ def _with_floor(
     bounds = np.array(certificate.bounds)
     if objective == PathKL() and isinstance(model, GaussianModel):
         counts = np.arange(1, len(bounds) + 1)
-        ratios = model.log_precision_ratios(jnp.asarray(first), jnp.asarray(last)).ravel()
-        floors = [0.5 * count * float(jnp.sum(excess(jnp.expm1(ratios / count)))) for count in counts]
-        bounds = np.maximum(bounds, floors)
+        ratios = model.log_precision_ratios(first, last)
+        rates = ratios / counts[:, None]
+        excess = np.where(rates < 1e-5, 0.5 * rates**2, np.expm1(rates) - rates)
+        bounds = np.maximum(bounds, 0.5 * counts * excess.sum(axis=1))
     return bounds

@@ -17,8 +17,8 @@ from jaxtyping import Array, Float
 
 from lift_theory.gaussian import _ClosedForm
 
-CHUNKS = (16, 256)
-"""Points per compiled call: only these shapes are ever compiled, and the last chunk is padded."""
+CHUNK = 64
+"""Points per compiled call, on lattices."""
 
 
 @jax.tree_util.register_dataclass
@@ -62,15 +62,47 @@ def evaluate_mmse(
     model: Any, points: Float[np.ndarray, "points scales"]
 ) -> Float[np.ndarray, "points scales"]:
     """The model's mmse at many points."""
-    return _in_chunks(_mmse_loop, model, points)[0]
+    return in_chunks(_mmse_loop, model, points, size=CHUNK)[0]
 
 
 def evaluate_tangents(
     model: Any, points: Float[np.ndarray, "points scales"]
 ) -> tuple[Float[np.ndarray, "points scales"], Float[np.ndarray, "points scales scales"]]:
     """The model's mmse and its information metric at many points."""
-    mmse, metric = _in_chunks(_tangent_loop, model, points)
+    mmse, metric = in_chunks(_tangent_loop, model, points, size=CHUNK)
     return mmse, metric
+
+
+def in_chunks(
+    function: Callable[..., tuple[Array, ...]], model: Any, *rows: np.ndarray, size: int
+) -> tuple[np.ndarray, ...]:
+    """Run a compiled function of a model over the rows of arrays, several chunks at a time on several cores.
+
+    Args:
+        function: called with the model and a chunk of every array, gives arrays with as many rows.
+        model: any error-surface model.
+        rows: arrays of equal length.
+        size: length of a chunk; the last one is padded, so that no other length is ever compiled.
+    """
+    view, count = traceable(model), len(rows[0])
+    padded = [np.concatenate([row, np.repeat(row[-1:], -count % size, axis=0)]) for row in rows]
+    chunks = list(zip(*(row.reshape(-1, size, *row.shape[1:]) for row in padded), strict=True))
+
+    def run(chunk: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        return [np.asarray(part) for part in function(view, *chunk)]
+
+    leaves, tree = jax.tree.flatten(view)
+    key = hash((function, tree, tuple(np.shape(leaf) for leaf in leaves), size))
+    alone = chunks[:1] if key not in _compiled else []
+    parts = [run(chunk) for chunk in alone]
+    _compiled.add(key)
+    with ThreadPoolExecutor() as pool:
+        parts += pool.map(run, chunks[len(alone) :])
+    return tuple(np.concatenate(columns)[:count] for columns in zip(*parts, strict=True))
+
+
+_compiled: set[int] = set()
+"""What has run before: chunks that run at once for the first time would each compile the same function."""
 
 
 @jax.jit
@@ -81,17 +113,3 @@ def _mmse_loop(model: Any, points: Float[Array, "points scales"]) -> tuple[Array
 @jax.jit
 def _tangent_loop(model: Any, points: Float[Array, "points scales"]) -> tuple[Array, ...]:
     return jax.lax.map(lambda point: (model.mmse(point), model.metric(point)), points)
-
-
-def _in_chunks(
-    loop: Callable[[Any, Any], tuple[Array, ...]], model: Any, points: Float[np.ndarray, "points scales"]
-) -> tuple[np.ndarray, ...]:
-    """Run a compiled loop over all points, several chunks at a time where there are several cores."""
-    view = traceable(model)
-    count = len(points)
-    size = CHUNKS[0] if count <= CHUNKS[0] else CHUNKS[1]
-    padded = np.concatenate([points, np.repeat(points[-1:], -count % size, axis=0)])
-    chunks = padded.reshape(-1, size, points.shape[1])
-    with ThreadPoolExecutor() as pool:
-        parts = list(pool.map(lambda chunk: [np.asarray(part) for part in loop(view, chunk)], chunks))
-    return tuple(np.concatenate(columns)[:count] for columns in zip(*parts, strict=True))
