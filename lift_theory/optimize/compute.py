@@ -1,14 +1,18 @@
 """Paths for a compute budget when a step that moves a single scale is cheaper than one that moves several.
 
 With exact networks for every scale alone, a step of only the coarse scale may cost a fraction kappa of a
-full step. For scales that are independent, with lengths L_c and L_f of their own geodesics, compute C buys
+full step. For scales that are independent, with lengths L_L and L_H of the geodesics of the coarse and of the fine
+one, compute C buys to leading order
 
-    staged     (sqrt(kappa) L_c + L_f)^2 / (2 C)
-    lock-step  (L_c^2 + L_f^2) / (2 C)
+    lock-step        (L_L^2 + L_H^2) / (2 C)
+    staged           (sqrt(kappa) L_L + L_H)^2 / (2 C)
+    the best mix     (sqrt(kappa) L_L + sqrt(1 - kappa) L_H)^2 / (2 C)    for kappa <= L_L^2 / (L_L^2 + L_H^2)
 
-to leading order, so that staging pays below the break-even factor
-`kappa = ((sqrt(L_c^2 + L_f^2) - L_f) / L_c)^2`. For coupled scales and finite budgets the lattice program
-decides at every step which kind of step is worth its price.
+Full staging, the coarse scale all the way before the fine one begins, pays against lock-step for
+`sqrt(kappa) < (sqrt(L_L^2 + L_H^2) - L_H) / L_L`. It is never the best use of the compute, whatever the price above
+zero: the best mix has cheap steps of the coarse scale alone, but moves it on in every full step as well, which costs
+nothing more. For coupled scales and finite budgets the lattice program decides at every step which kind of step is
+worth its price, and refinement places the points.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from jaxtyping import Float
 from lift_theory._validation import real_number, whole_number
 from lift_theory.optimize.lattice import lattice_axes, lattice_points
 from lift_theory.optimize.objectives import PathKL
+from lift_theory.optimize.refine import refine
 from lift_theory.optimize.starts import checked_ends
 from lift_theory.optimize.traceable import evaluate_mmse
 from lift_theory.paths import Path
@@ -40,11 +45,13 @@ class ComputePath:
     Attributes:
         path: the points; as many steps as the budget allows and the optimum wants.
         cost: path KL in nats.
-        moves: for each step the name of the only scale that it moves, or "all".
+        moves: for each step the name of the only scale that it may move, or "all".
         spent: compute used, in units of a full step.
         budget: compute allowed.
-        frontier: least cost for budgets of 1, 2, ... units of `unit`; infinite where none reaches the end.
+        frontier: least cost over the lattice for budgets of 1, 2, ... units of `unit`; infinite where none reaches
+            the end. The last is what `path` had before it left the lattice.
         unit: common divisor of the prices.
+        kkt_residual: error of the optimality conditions for these moves, as in `Refinement`.
     """
 
     path: Path
@@ -54,6 +61,7 @@ class ComputePath:
     budget: float
     frontier: Float[np.ndarray, " budgets"]
     unit: float
+    kkt_residual: float
 
 
 def compute_aware_path(
@@ -64,7 +72,11 @@ def compute_aware_path(
     stop: Any = 9.0,
     points: int = 64,
 ) -> ComputePath:
-    """The best lattice path whose steps together cost no more compute than a budget.
+    """The best path whose steps together cost no more compute than a budget.
+
+    A lattice program chooses what each step may move, exactly over its lattice; the points are then refined off the
+    lattice with these moves and their prices kept. A cheap step of the coarse scale makes some coarse-only steps pay,
+    but hardly ever all of them before the fine scale begins.
 
     Args:
         model: an error-surface model such as `GaussianModel`.
@@ -157,21 +169,25 @@ def compute_aware_path(
         visited.append(index)
         moves.append(kinds[chosen][0])
     moves.reverse()
-    path = Path(logsnr[visited[::-1]], scales)
+    held = np.array([[move not in ("all", name) for name in scales] for move in moves])
+    found = refine(PathKL().derivatives(model), logsnr[visited[::-1]], held=held)
     spent = float(sum(dict(kinds)[name] for name in moves) * unit)
     return ComputePath(
-        path=path,
-        cost=float(PathKL().step_costs(model, path.logsnr).sum()),
+        path=Path(found.logsnr, scales),
+        cost=found.cost,
         moves=tuple(moves),
         spent=spent,
         budget=budget,
         frontier=np.maximum(frontier, 0.0),
         unit=float(unit),
+        kkt_residual=found.kkt_residual,
     )
 
 
 def break_even_price(coarse_length: float, fine_length: float) -> float:
-    """The price of a coarse-only step below which going coarse first beats lock-step, for independent scales.
+    """The price of a coarse-only step below which full staging beats lock-step, for independent scales.
+
+    The best mix of coarse-only and full steps beats both already below `L_L^2 / (L_L^2 + L_H^2)`.
 
     Args:
         coarse_length: geodesic length of the coarse scale alone.

@@ -11,18 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from lift_theory.optimize.derivatives import PathDerivatives
 
 BLENDS = (0.0, 1e-3, 1e-2, 0.05, 0.2, 0.5, 1.0)
 """Shares of the convex model that are tried in turn."""
 
+STIFFNESS = 1e4
+"""Stiffness that keeps held steps still until they are fixed exactly, relative to the largest second derivative."""
+
 
 def quadratic_program(
-    here: PathDerivatives, logsnr: Float[np.ndarray, "points scales"]
+    here: PathDerivatives,
+    logsnr: Float[np.ndarray, "points scales"],
+    held: Bool[np.ndarray, "steps scales"],
 ) -> tuple[Float[np.ndarray, "points scales"], Float[np.ndarray, "steps scales"]]:
-    """Minimiser of the convexified quadratic model over monotone paths with the same ends, and its multipliers."""
+    """Minimiser of the convexified quadratic model over monotone paths with the same ends, and its multipliers.
+
+    Steps that are held stand still, whatever the sign of their multipliers.
+    """
     force = max(here.force, 1e-300)
     moving = logsnr[-1] > logsnr[0]
     target, multipliers = logsnr.copy(), np.zeros_like(here.before)
@@ -33,8 +41,8 @@ def quadratic_program(
     if moving.any():
         matrix = _Band.of(here.hessians[:, :, moving][..., moving] / force)
         gradient, old = here.gradient[1:-1][:, moving] / force, logsnr[:, moving]
-        slack, dual = _interior_point(matrix, gradient, np.diff(old, axis=0))
-        new, dual = _on_active_set(matrix, gradient, old, slack, dual)
+        slack, dual = _interior_point(matrix, gradient, np.diff(old, axis=0), held[:, moving])
+        new, dual = _on_active_set(matrix, gradient, old, slack, dual, held[:, moving])
         target[:, moving] = new
         multipliers[:, moving] = dual * force
     return target, multipliers
@@ -97,14 +105,18 @@ class _Band:
         self, weights: Float[np.ndarray, "steps scales"]
     ) -> Callable[[Float[np.ndarray, "points scales"]], Float[np.ndarray, "points scales"]]:
         """Solve with `H + C^T diag(weights) C`, C the differences of neighbouring points."""
+        factor = scipy.linalg.cholesky_banded(self.with_springs(weights).band)
+        return lambda right: scipy.linalg.cho_solve_banded((factor, False), right.ravel()).reshape(
+            right.shape
+        )
+
+    def with_springs(self, weights: Float[np.ndarray, "steps scales"]) -> _Band:
+        """The matrix `H + C^T diag(weights) C`."""
         band = self.band.copy()
         band[-1] += (weights[:-1] + weights[1:]).ravel()
         if band.shape[1] > self.scales:
             band[-1 - self.scales, self.scales :] -= weights[1:-1].ravel()
-        factor = scipy.linalg.cholesky_banded(band)
-        return lambda right: scipy.linalg.cho_solve_banded((factor, False), right.ravel()).reshape(
-            right.shape
-        )
+        return _Band(band=band, scales=self.scales)
 
     def tied(
         self, groups: Int[np.ndarray, " unknowns"], right: Float[np.ndarray, " unknowns"]
@@ -139,16 +151,25 @@ def _transposed(z: Float[np.ndarray, "steps scales"]) -> Float[np.ndarray, "poin
 
 
 def _interior_point(
-    matrix: _Band, gradient: Float[np.ndarray, "points scales"], steps: Float[np.ndarray, "steps scales"]
+    matrix: _Band,
+    gradient: Float[np.ndarray, "points scales"],
+    steps: Float[np.ndarray, "steps scales"],
+    held: Bool[np.ndarray, "steps scales"],
 ) -> tuple[Float[np.ndarray, "steps scales"], Float[np.ndarray, "steps scales"]]:
-    """Mehrotra's predictor-corrector for `min q.d + d.H.d/2` with `steps + C d >= 0`: new steps and multipliers."""
+    """Mehrotra's predictor-corrector for `min q.d + d.H.d/2` with `steps + C d >= 0`: new steps and multipliers.
+
+    Steps that are held have stiff springs instead of a constraint, and neither slack nor multiplier.
+    """
+    if held.any():
+        matrix = matrix.with_springs(STIFFNESS * matrix.band[-1].max() * held)
     d = np.zeros_like(gradient)
     room = steps.sum(axis=0) / len(steps)
     slack = np.maximum(steps, 0.1 * room)
     dual = 0.1 * max(1e-3, float(np.abs(gradient).max())) * room.max() / np.broadcast_to(room, steps.shape)
+    slack, dual = np.where(held, 1.0, slack), np.where(held, 0.0, dual)
     for _ in range(80):
         stationarity = gradient + matrix.times(d) - _transposed(dual)
-        primal = slack - (steps + _differences(d))
+        primal = np.where(held, 0.0, slack - (steps + _differences(d)))
         gap = float(np.mean(slack * dual))
         if gap < 1e-16 and np.abs(stationarity).max() < 1e-13 and np.abs(primal).max() < 1e-13:
             break
@@ -175,10 +196,10 @@ def _interior_point(
         reach = min(_reach(slack, ds), _reach(dual, dz))
         after = float(np.mean((slack + reach * ds) * (dual + reach * dz)))
         centre = (after / gap) ** 3 * gap if gap > 0 else 0.0
-        move, ds, dz = direction(centre - ds * dz)
+        move, ds, dz = direction(np.where(held, 0.0, centre - ds * dz))
         reach = min(1.0, 0.995 * min(_reach(slack, ds), _reach(dual, dz)))
         d, slack, dual = d + reach * move, slack + reach * ds, dual + reach * dz
-    return slack, dual
+    return np.where(held, 0.0, slack), dual
 
 
 def _reach(x: np.ndarray, dx: np.ndarray) -> float:
@@ -193,13 +214,14 @@ def _on_active_set(
     logsnr: Float[np.ndarray, "points scales"],
     slack: Float[np.ndarray, "steps scales"],
     dual: Float[np.ndarray, "steps scales"],
+    held: Bool[np.ndarray, "steps scales"],
 ) -> tuple[Float[np.ndarray, "points scales"], Float[np.ndarray, "steps scales"]]:
     """The quadratic program solved exactly on the steps that the interior point holds at zero.
 
     Steps that come out negative join the active ones, negative multipliers leave; if that does not settle, the
     interior point itself is the answer.
     """
-    active = dual > slack
+    active = (dual > slack) | held
     for _ in range(20):
         if active.all(axis=0).any():
             break
@@ -209,9 +231,9 @@ def _on_active_set(
         force = gradient + matrix.times(target[1:-1] - logsnr[1:-1])
         multipliers = np.stack([_along(force[:, k], active[:, k]) for k in range(matrix.scales)], axis=1)
         backward = np.diff(target, axis=0) < 0
-        pulled = multipliers < -1e-12
+        pulled = (multipliers < -1e-12) & ~held
         if not backward.any() and not pulled.any():
-            return target, np.maximum(multipliers, 0.0)
+            return target, np.where(held, multipliers, np.maximum(multipliers, 0.0))
         active = (active & ~pulled) | backward
     target = logsnr.copy()
     target[1:-1] = logsnr[0] + np.cumsum(slack, axis=0)[:-1]

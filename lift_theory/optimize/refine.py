@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lift_theory.optimize.derivatives import PathDerivatives
 from lift_theory.optimize.quadratic import quadratic_program
@@ -34,7 +34,7 @@ class Refinement:
         logsnr: the path.
         cost: its cost, never above that of the path refinement began with.
         multipliers: one per step and scale, non-negative: the rate at which the cost would fall if that
-            coordinate could go back.
+            coordinate could go back. Of either sign where a step is held.
         kkt_residual: largest of the stationarity error and of the complementarity products, relative to the largest
             derivative of a single step's cost.
         costs: cost after each iteration, beginning with that of the first path.
@@ -56,6 +56,7 @@ def refine(
     derivatives: Callable[[Float[np.ndarray, "points scales"]], PathDerivatives],
     logsnr: Float[np.ndarray, "points scales"],
     *,
+    held: Bool[np.ndarray, "steps scales"] | None = None,
     tolerance: float = 1e-9,
     max_iterations: int = 60,
 ) -> Refinement:
@@ -64,15 +65,17 @@ def refine(
     Args:
         derivatives: cost, gradient and Hessian blocks of a path.
         logsnr: monotone path to begin with; its ends stay.
+        held: for every step and scale, whether it has to stand still, as it does in `logsnr`; none if not given.
         tolerance: relative KKT residual at which to stop.
         max_iterations: largest number of quadratic programs.
     """
     logsnr = np.array(logsnr, dtype=float)
+    held = np.zeros((len(logsnr) - 1, logsnr.shape[1]), dtype=bool) if held is None else held
     here = derivatives(logsnr)
     costs = [here.cost]
     multipliers, residual = np.zeros_like(here.before), 0.0
     while len(logsnr) > 2:
-        target, multipliers = quadratic_program(here, logsnr)
+        target, multipliers = quadratic_program(here, logsnr, held)
         residual = _kkt_residual(here, logsnr, multipliers)
         if residual <= tolerance or len(costs) > max_iterations:
             break
@@ -86,7 +89,7 @@ def refine(
             break
         logsnr, here = trial, there
         snapped = _snapped(here, logsnr)
-        if snapped is not None:
+        if snapped is not None and not np.any(np.diff(snapped, axis=0)[held]):
             there = derivatives(snapped)
             if there.cost < here.cost:
                 logsnr, here = snapped, there
@@ -94,7 +97,7 @@ def refine(
         if residual <= SLOW_RESIDUAL and costs[-2] - costs[-1] <= SLOW_PROGRESS * costs[-1]:
             break
     if len(logsnr) > 2:
-        _, multipliers = quadratic_program(here, logsnr)
+        _, multipliers = quadratic_program(here, logsnr, held)
         residual = _kkt_residual(here, logsnr, multipliers)
     return Refinement(
         logsnr=logsnr, cost=here.cost, multipliers=multipliers, kkt_residual=residual, costs=tuple(costs)

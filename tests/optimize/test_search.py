@@ -201,7 +201,45 @@ def test_cheap_coarse_steps_are_used_when_they_pay():
     still = np.diff(cheap.path.logsnr[:, 0]) == 0
     assert all(still[i] for i, move in enumerate(cheap.moves) if move == "coarse")
     axes = [np.linspace(-4.0, 5.0, 32)] * 2
-    assert dear.cost == pytest.approx(PathKL().lattice(model, 5, axes).costs[-1], rel=1e-9)
+    assert dear.frontier[-1] == pytest.approx(PathKL().lattice(model, 5, axes).costs[-1], rel=1e-9)
+    assert dear.cost == pytest.approx(optimal_path(model, 5, -4.0, 5.0).cost, rel=1e-9)
+
+
+def test_compute_aware_paths_are_optimal_off_the_lattice_for_their_moves():
+    """SciPy's general solver over the increments of every scale in the steps that may move it."""
+    import scipy.optimize
+
+    model = model_of(9, lt.AveragePyramid())
+    found = compute_aware_path(model, 4, {"coarse": 0.25}, -3.0, 4.0, points=16)
+    assert found.kkt_residual < 1e-6
+    assert found.cost < found.frontier[-1] * (1 - 1e-3)
+    allowed = np.array([[move in ("all", name) for name in model.scales] for move in found.moves])
+    assert not allowed.all()
+    assert np.all(np.diff(found.path.logsnr, axis=0)[~allowed] == 0)
+    assert found.spent == pytest.approx(sum({"all": 1.0, "coarse": 0.25}[move] for move in found.moves))
+    derivatives = PathKL().derivatives(model)
+
+    def path(increments):
+        steps = np.zeros(allowed.shape)
+        steps[allowed] = increments
+        return np.concatenate([[[-3.0, -3.0]], -3.0 + np.cumsum(steps, axis=0)])
+
+    def gradient(increments):
+        slope = derivatives(path(increments)).gradient[1:]
+        return np.cumsum(slope[::-1], axis=0)[::-1][allowed]
+
+    begin = np.where(allowed, 7.0 / allowed.sum(axis=0), 0.0)[allowed]
+    to_end = np.array([[column == k for column in np.nonzero(allowed)[1]] for k in range(2)], dtype=float)
+    reference = scipy.optimize.minimize(
+        lambda x: derivatives(path(x)).cost,
+        begin,
+        jac=gradient,
+        bounds=[(0.0, None)] * len(begin),
+        constraints={"type": "eq", "fun": lambda x: to_end @ x - 7.0, "jac": lambda x: to_end},
+        method="SLSQP",
+        options={"ftol": 1e-13, "maxiter": 300},
+    )
+    assert found.cost == pytest.approx(reference.fun, rel=1e-6)
 
 
 def test_break_even_price_equalises_the_two_costs():
