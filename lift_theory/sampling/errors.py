@@ -135,7 +135,8 @@ def sampling_error(
     Examples:
         >>> import lift_theory as lt
         >>> model = lt.GaussianModel(lt.Spectrum.power_law((8, 8)), lt.SingleScale())
-        >>> errors = [lt.sampling_error(model, lt.diagonal_path(model, n, -6.0, 6.0)).w2 for n in (10, 20)]
+        >>> paths = [lt.published_path("logsnr", n, -6.0, 6.0) for n in (20, 40)]
+        >>> errors = [lt.sampling_error(model, path).w2 for path in paths]
         >>> bool(1.8 < errors[0] / errors[1] < 2.2)  # DDIM is of first order
         True
     """
