@@ -12,14 +12,13 @@ import numpy as np
 from jaxtyping import Float
 
 from lift_theory._validation import real_number, whole_number
-from lift_theory.controls import diagonal_path, equal_information_path
 from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.geodesics import geodesic_curve
 from lift_theory.optimize.lattice import lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL
 from lift_theory.optimize.refine import Refinement, refine
-from lift_theory.optimize.starts import SCOUT, checked_ends, fitted_axes
+from lift_theory.optimize.starts import SCOUT, checked_ends, diagonal, equal_information, fitted_axes, spaced
 from lift_theory.paths import Path
 
 FITTED = {1: 80, 2: 80, 3: 20}
@@ -200,9 +199,9 @@ class _Search:
             lambda: self.lattice("fitted lattice", fitted_axes(model, best.logsnr, count)),
         )
         yield "geodesic", lambda: geodesic_curve(model, *ends, points=24).path(steps).logsnr
-        yield "diagonal", lambda: diagonal_path(model, steps, *ends).logsnr
+        yield "diagonal", lambda: spaced(model, steps, diagonal(*ends))
         if len(self.first) > 1:
-            yield "equal information", lambda: equal_information_path(model, steps, *ends).logsnr
+            yield "equal information", lambda: spaced(model, steps, equal_information(*ends))
 
     def refine(self, method: str, logsnr: Float[np.ndarray, "points scales"]) -> Refinement:
         """Refine the first start."""

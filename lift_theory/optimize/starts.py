@@ -1,4 +1,4 @@
-"""Where searches begin: their ends, and lattices that are even or fitted to a path."""
+"""Where searches begin: their ends, lattices fitted to a path, and control paths that are quickly found."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 from jaxtyping import Float
 
 from lift_theory._validation import per_scale
-from lift_theory.optimize.traceable import evaluate_tangents
+from lift_theory.optimize.lattice import table_program
+from lift_theory.optimize.traceable import evaluate_mmse, evaluate_tangents
 
 SCOUT = {1: 64, 2: 40, 3: 10}
 """Lattice points per scale of the first, evenly spaced lattice; fewer for more scales."""
+
+SAMPLES = 257
+"""Points of a curve among which those of a control path are chosen."""
 
 
 def checked_ends(
@@ -62,3 +66,34 @@ def fitted_axes(
         axis[[0, -1]] = first, last
         axes.append(axis)
     return tuple(axes)
+
+
+def diagonal(
+    first: Float[np.ndarray, " scales"], last: Float[np.ndarray, " scales"]
+) -> Float[np.ndarray, "samples scales"]:
+    """The straight line in log-SNR, densely."""
+    return np.linspace(first, last, SAMPLES)
+
+
+def equal_information(
+    first: Float[np.ndarray, " scales"], last: Float[np.ndarray, " scales"]
+) -> Float[np.ndarray, "samples scales"]:
+    """The curve on which coarser scales lead by 2 log 2 nats a level, except where an end holds them back, densely."""
+    leads = 2.0 * np.log(2.0) * np.arange(len(first))
+    time = np.linspace(np.min(first - leads), np.max(last - leads), SAMPLES)
+    return np.clip(time[:, None] + leads, first, last)
+
+
+def spaced(
+    model: Any, steps: int, curve: Float[np.ndarray, "samples scales"]
+) -> Float[np.ndarray, "points scales"]:
+    """The samples of a monotone curve that make the path with the least path KL, both ends included.
+
+    The information gained adds up to the same for all of them and is left out.
+    """
+    slopes, snr = 0.5 * evaluate_mmse(model, curve), np.exp(curve)
+    edges = slopes @ snr.T - np.sum(slopes * snr, axis=1)[:, None]
+    edges = np.where(np.tri(len(curve), k=-1, dtype=bool), np.inf, edges)
+    time = np.linspace(0.0, 1.0, len(curve))
+    chosen = table_program(("time",), steps, [time], edges).logsnr()[:, 0]
+    return curve[np.searchsorted(time, chosen)]

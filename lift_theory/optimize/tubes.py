@@ -38,8 +38,8 @@ from lift_theory.optimize.cells import Cells
 from lift_theory.optimize.certificates import Certificate, Task, all_cells
 from lift_theory.optimize.lattice import _checked_axes
 
-WORK = 4_000_000_000
-"""Pairs of cells of neighbouring stages per level beyond which the tube is not refined."""
+WORK = 10_000_000_000
+"""Pairs of a corner and a cell of the next stage per level beyond which the tube is not refined."""
 
 CELLS = 30_000
 """Evaluations of the model per level beyond which the tube is not refined."""
@@ -95,7 +95,7 @@ def tube_certificate(
             bounds[-1] = target
             break
         union = np.unique(np.concatenate(kept))
-        pairs = sum(len(here) * len(there) for here, there in pairwise(kept)) * cells.parts**2
+        pairs = sum(len(here) * len(there) for here, there in pairwise(kept)) * cells.parts**3
         if len(union) > CELLS or pairs > WORK:
             break
         cells = Cells.halves(model, cells.axes, cells.lower[union])
