@@ -26,12 +26,15 @@ from lift_theory.sampling.state import state_of
 METRICS = ("w2", "kl")
 
 STARTS = 4
-"""Starts of least error that a search descends from."""
+"""Starts of least error that a thorough search descends from."""
+
+CHALLENGERS = 2
+"""Further starts that any other search looks into."""
 
 REFERENCE_STEPS = 32
 """Steps of the path that stands for the curve of coupled scales."""
 
-PATIENCE = 15
+PATIENCE = 10
 """Quadratic programs after which a further start that has not reached the best error so far is given up."""
 
 
@@ -139,7 +142,8 @@ class OutputError:
                 f"{type(self.sampler).__name__} has no finite error between log-SNR {search.first} and {search.last} "
                 f"with {steps} steps. Take more steps or ends closer together, or another metric."
             )
-        ranks = np.argsort(np.where(np.isfinite(values), values, np.inf))[: 1 if steps == 1 else STARTS]
+        count = STARTS if thorough else 1 + CHALLENGERS
+        ranks = np.argsort(np.where(np.isfinite(values), values, np.inf))[: 1 if steps == 1 else count]
         history: list[Attempt] = []
         best = "", float("inf"), found[0][1]
         for rank in ranks[np.isfinite(values[ranks])]:
