@@ -17,6 +17,7 @@ from lift_theory.optimize import (
     published_axes,
 )
 
+# Step counts are few: whatever evaluates whole paths is compiled for each of them.
 SETTINGS = hypothesis.settings(max_examples=6, deadline=None, derandomize=True)
 POINTS = 40
 
@@ -27,9 +28,14 @@ def model_of(seed, representation):
     return lt.GaussianModel(spectrum, representation)
 
 
+def cost_of(model, path):
+    """The path KL, which `lt.path_kl` would compile for every number of steps."""
+    return PathKL().derivatives(model)(path.logsnr).cost
+
+
 @SETTINGS
 @hypothesis.given(
-    seed=st.integers(0, 10**6), steps=st.integers(2, 10), low=st.floats(-7, -2), high=st.floats(1, 7)
+    seed=st.integers(0, 10**6), steps=st.sampled_from((2, 5, 10)), low=st.floats(-7, -2), high=st.floats(1, 7)
 )
 def test_no_control_and_no_random_path_is_better(seed, steps, low, high):
     model = model_of(seed, lt.AveragePyramid())
@@ -53,11 +59,11 @@ def test_no_control_and_no_random_path_is_better(seed, steps, low, high):
         inner = low + (high - low) * np.minimum(np.cumsum(shares, axis=0)[:-1], 1.0)
         controls.append(lt.Path(np.concatenate([[[low, low]], inner, [[high, high]]]), model.scales))
     for control in controls:
-        assert found.cost <= lt.path_kl(model, control) * (1 + 1e-9)
+        assert found.cost <= cost_of(model, control) * (1 + 1e-9)
 
 
 @SETTINGS
-@hypothesis.given(seed=st.integers(0, 10**6), steps=st.integers(1, 8))
+@hypothesis.given(seed=st.integers(0, 10**6), steps=st.sampled_from((1, 3, 8)))
 def test_the_pyramid_is_the_orthogonal_split_in_a_cone(seed, steps):
     pyramid, haar = model_of(seed, lt.AveragePyramid()), model_of(seed, lt.HaarBands())
     over = optimal_path(pyramid, steps, -5.0, 5.0, points=POINTS)
@@ -149,12 +155,12 @@ def test_costs_tend_to_half_the_squared_length():
     model = model_of(2, lt.AveragePyramid())
     curve = geodesic_curve(model, -5.0, 5.0)
     limit = 0.5 * curve.length**2
-    excess = [n * lt.path_kl(model, curve.path(n)) / limit - 1.0 for n in (20, 40, 80)]
+    excess = [n * cost_of(model, curve.path(n)) / limit - 1.0 for n in (20, 40, 80)]
     assert 0 < excess[2] < excess[1] < excess[0]
     assert excess[0] / excess[1] == pytest.approx(2.0, rel=0.15)
-    best = optimal_path(model, 40, -5.0, 5.0, points=POINTS)
-    assert best.cost <= lt.path_kl(model, curve.path(40)) * (1 + 1e-9)
-    assert lt.path_kl(model, curve.path(40)) <= best.cost * 1.01
+    best = optimal_path(model, 40, -5.0, 5.0, points=POINTS, gap=0.05)
+    assert best.cost <= cost_of(model, curve.path(40)) * (1 + 1e-9)
+    assert cost_of(model, curve.path(40)) <= best.cost * 1.01
 
 
 def test_length_of_independent_modes_is_pythagorean():
@@ -180,12 +186,13 @@ def brioschi(metric, point):
 
 
 def test_curvature_equals_the_formula_for_any_metric():
+    import jax
     import jax.numpy as jnp
 
     model = model_of(8, lt.AveragePyramid())
-    for point in ([0.0, 0.0], [2.0, -1.0], [-3.0, 4.0]):
-        expected = brioschi(model.metric, jnp.asarray(point))
-        assert float(gaussian_curvature(model, point)) == pytest.approx(float(expected), rel=1e-6)
+    points = jnp.array([[0.0, 0.0], [2.0, -1.0], [-3.0, 4.0]])
+    expected = jax.lax.map(lambda point: brioschi(model.metric, point), points)
+    np.testing.assert_allclose(gaussian_curvature(model, points), expected, rtol=1e-6)
 
 
 def test_cheap_coarse_steps_are_used_when_they_pay():
