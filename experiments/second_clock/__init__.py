@@ -19,13 +19,23 @@ from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 import lift_theory as lt
 from experiments.second_clock import figures
+from experiments.second_clock.answers import answer
 from experiments.second_clock.contenders import FIRST, LAST, Contender, contenders, one_clock
 from experiments.second_clock.gains import gains
-from experiments.second_clock.measures import CONTROLS, Run, control_rows, find, one_clock_row, two_clock_row
-from experiments.second_clock.page import answer, page, summary
+from experiments.second_clock.measures import (
+    CONTROLS,
+    Run,
+    control_rows,
+    cutoff_rows,
+    find,
+    one_clock_row,
+    two_clock_row,
+)
+from experiments.second_clock.page import page, summary
 from experiments.second_clock.predictions import PREDICTIONS, verdicts, written
 from experiments.workspace import Workspace, digest
 from lift_train import data
@@ -79,7 +89,7 @@ PRESETS = {
         headline=10,
         runs=(
             Run(spectra=("1", "2", "3", MEASURED), steps=(10,)),
-            Run(spectra=BOTH, steps=(20,)),
+            Run(spectra=BOTH, steps=(5,)),
             Run(metric="kl", spectra=BOTH, steps=(10,)),
         ),
     ),
@@ -136,12 +146,14 @@ def main(options: Options, console: Console | None = None) -> Path:
         "version": lt.__version__,
     }
     entries = contenders(preset.size)
-    with work.progress() as progress:
-        one_rows, controls = _represented(work, progress, preset, spectra, one_clock(), None)
+    # Programs of a few dozen unknowns: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(1, user_api="blas"), work.progress() as progress:
+        one_rows, controls = _represented(work, progress, preset, spectra, None, one_clock())
         with ThreadPoolExecutor(WORKERS) as pool:
-            parts = list(
-                pool.map(lambda e: _represented(work, progress, preset, spectra, e, one_rows), entries)
-            )
+            work_on = partial(_represented, work, progress, preset, spectra, one_rows)
+            waiting = pool.map(work_on, entries)
+            cutoffs = pool.submit(_cutoffs, work, preset, spectra, one_rows).result()
+            parts = list(waiting)
     rows = [row for part, _ in parts for row in part]
     controls += [row for _, part in parts for row in part]
     table = gains(rows, one_rows, entries)
@@ -162,6 +174,7 @@ def main(options: Options, console: Console | None = None) -> Path:
         "predictions": judged,
         "gains": table,
         "controls": controls,
+        "cutoffs": cutoffs,
         "paths": rows,
         "one_clock": one_rows,
         "inputs_sha256": digest(inputs),
@@ -176,13 +189,34 @@ def main(options: Options, console: Console | None = None) -> Path:
     return report
 
 
+def _cutoffs(
+    work: Workspace, preset: Preset, spectra: dict[str, lt.Spectrum], one_rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Cosine bands split at octaves, on the spectra of the controls and the power law of the answer."""
+    sizes = tuple(preset.size >> octave for octave in range(1, 6) if preset.size >> octave)
+    rows: list[dict[str, Any]] = []
+    for name in dict.fromkeys((preset.spectrum, *preset.controls)):
+        run = Run(spectra=(name,), steps=(preset.headline,))
+        one = find(one_rows, **run.key(), spectrum=name, steps=preset.headline)
+        inputs = {
+            "variances": spectra[name].variances,
+            "cutoffs": sizes,
+            "steps": preset.headline,
+            "one": one["logsnr"],
+            "version": lt.__version__,
+        }
+        compute = partial(cutoff_rows, spectra[name], sizes, run, preset.headline, one)
+        rows += [{**row, "spectrum": name} for row in work.table(f"cutoffs-{name}", inputs, compute)]
+    return rows
+
+
 def _represented(
     work: Workspace,
     progress: Any,
     preset: Preset,
     spectra: dict[str, lt.Spectrum],
-    entry: Contender,
     one_rows: list[dict[str, Any]] | None,
+    entry: Contender,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All rows of one representation: what was optimised, and the controls. Without `one_rows` it is the one clock."""
     models = {name: lt.GaussianModel(spectrum, entry.representation) for name, spectrum in spectra.items()}

@@ -72,11 +72,16 @@ def contenders(size: int) -> list[Contender]:
             unit=MEAN,
         ),
         Contender(name="haar", label="Haar bands", representation=lt.HaarBands(), shift=0.0, unit=0.0),
-        Contender(
-            name="dct",
-            label="DCT bands",
-            representation=lt.DctBands(cutoffs=(size // 2,)),
-            shift=0.0,
-            unit=0.0,
-        ),
+        bands(size // 2),
     ]
+
+
+def bands(cutoff: int) -> Contender:
+    """Cosine bands, the low one with frequencies below the cutoff in both directions."""
+    return Contender(
+        name="dct",
+        label="DCT bands",
+        representation=lt.DctBands(cutoffs=(cutoff,)),
+        shift=0.0,
+        unit=0.0,
+    )

@@ -199,7 +199,7 @@ def _controls(
         figure,
         folder,
         "controls",
-        f"Every control on the spectrum of {'the images' if spectrum == 'measured' else spectrum_label(spectrum)}. Shapes with "
-        "a good spacing lie close together, except those that go one scale after the other; spacings that are good for "
-        "path KL are poor for W2.",
+        f"Every control on the spectrum of {'the images' if spectrum == 'measured' else spectrum_label(spectrum)}. For the "
+        "pyramid the shape hardly matters unless one scale goes after the other; the path that is best for path KL is poor "
+        "in W2 for every representation.",
     )

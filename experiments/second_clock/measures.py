@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import lift_theory as lt
-from experiments.second_clock.contenders import MEAN, Contender
+from experiments.second_clock.contenders import MEAN, Contender, bands
 from experiments.second_clock.searching import (
     Found,
     Search,
@@ -41,11 +41,10 @@ CONTROLS = {
     "fine_first": "fine first, best split and spacing",
     "karras": "lock-step, Karras spacing",
     "logsnr": "lock-step, uniform log-SNR",
+    "logsnr_equal": "coarse 2 log 2 ahead, uniform log-SNR",
+    "logsnr_ahead": f"coarse {LEAD:g} nats ahead, uniform log-SNR",
+    "logsnr_staged": "coarse first, uniform log-SNR",
     "path_kl": "best path for path KL",
-    "path_kl_diagonal": "lock-step, best spacing for path KL",
-    "path_kl_equal": "coarse 2 log 2 ahead, spacing for path KL",
-    "path_kl_ahead": f"coarse {LEAD:g} nats ahead, spacing for path KL",
-    "path_kl_staged": "coarse first, split and spacing for path KL",
 }
 
 
@@ -166,10 +165,10 @@ def _plain(model: lt.GaussianModel, contender: Contender, steps: int) -> dict[st
     paths = {name: lt.diagonal_path(model, steps, *ends, spacing=name) for name in ("karras", "logsnr")}
     paths["path_kl"] = optimal_path(model, steps, *ends, objective=PathKL(), gap=0.2).path
     if contender.name != "one":
-        paths["path_kl_diagonal"] = lt.diagonal_path(model, steps, *ends)
-        paths["path_kl_equal"] = lt.equal_information_path(model, steps, *ends)
-        paths["path_kl_ahead"] = lt.constant_lead_path(model, steps, *ends, contender.shift + LEAD)
-        paths["path_kl_staged"] = lt.staged_path(model, steps, *ends)
+        paths["logsnr_equal"] = lt.equal_information_path(model, steps, *ends, spacing="logsnr")
+        ahead = contender.shift + LEAD
+        paths["logsnr_ahead"] = lt.constant_lead_path(model, steps, *ends, ahead, spacing="logsnr")
+        paths["logsnr_staged"] = lt.staged_path(model, steps, *ends, spacing="logsnr")
     return {name: path.logsnr for name, path in paths.items()}
 
 
@@ -215,6 +214,26 @@ def _staged(
         moves = np.diff(start(split), axis=0) > 0
         found.append(search.descend(f"split {split}", free(first, last), start(split), moves))
     return min(found, key=lambda f: f.cost).logsnr
+
+
+def cutoff_rows(
+    law: lt.Spectrum, cutoffs: tuple[int, ...], run: Run, steps: int, one: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What a second clock is worth to cosine bands that are split elsewhere."""
+    rows = []
+    for cutoff in cutoffs:
+        entry = bands(cutoff)
+        model = lt.GaussianModel(law, entry.representation)
+        row = two_clock_row(model, entry, run, steps, one)
+        rows.append(
+            {
+                "cutoff": cutoff,
+                "gain": 100 * (1 - row["cost"] / row["reference"]),
+                "lead_mean": float(entry.lead(row["logsnr"]).mean()),
+                "variance_share": float(law.variances[:cutoff, :cutoff].sum() / law.variances.sum()),
+            }
+        )
+    return rows
 
 
 def find(rows: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The answer in words, the page and the summary for terminals."""
+"""The page and the summary for terminals."""
 
 from __future__ import annotations
 
@@ -16,39 +16,6 @@ from experiments.second_clock.measures import CONTROLS, find
 from lift_train import data
 
 TITLE = "What is a second clock worth? One schedule against the best path through two noise levels"
-
-
-def answer(table: list[dict[str, Any]], controls: list[dict[str, Any]], preset: Any) -> list[str]:
-    """The answer in plain words, every number from the results."""
-    steps, measured = preset.headline, preset.controls[-1]
-    at = {e["representation"]: e for e in main_line(table, spectrum=preset.spectrum, steps=steps)}
-    spacing = at["pyramid"]["spacing"]
-    pyramid = [e["gain"] for e in main_line(table, representation="pyramid")]
-
-    def ratio(representation: str, path: str, other: str = "best_w2", of: str = "w2") -> float:
-        wanted = {"representation": representation, "spectrum": measured}
-        return float(find(controls, **wanted, path=path)[of] / find(controls, **wanted, path=other)[of])
-
-    lead = at["pyramid"]["lead_mean"]
-    return [
-        f"Little, where the image comes with its own 2x2 means. On {spectrum_label(preset.spectrum)} at {steps} steps of DDIM "
-        f"the best two-clock path lowers the W2 of the image by {at['pyramid']['gain']:.2f} % against the best single "
-        f"schedule; over all spectra and step counts here by {min(pyramid):.2f} to {max(pyramid):.2f} %. Bands that share "
-        f"nothing gain more: {at['haar']['gain']:.1f} % (Haar), {at['dct']['gain']:.1f} % (cosine), and residuals after "
-        f"bilinear up-sampling {at['bilinear']['gain']:.1f} %. Choosing the spacing of one clock well is worth "
-        f"{spacing['logsnr']:.0f} % against uniform log-SNR steps and {spacing['karras']:.0f} % against Karras spacing.",
-        f"Where the coarse channel goes. The best pyramid path has it {abs(lead):.2f} nats "
-        f"{'behind' if lead < 0 else 'ahead of'} the point at which both channels tell the same, in the mean over the calls. "
-        f"On photographs, going coarse first costs {ratio('pyramid', 'coarse_first'):.2f} times the best path for the pyramid "
-        f"and {ratio('dct', 'coarse_first'):.2f} times for cosine bands, each with its best split and spacing; a lead of "
-        f"2 log 2 with its own best spacing costs the pyramid {ratio('pyramid', 'equal_information'):.3f} times the best, no "
-        f"lead {ratio('pyramid', 'no_lead'):.3f} times, uniform log-SNR steps {ratio('pyramid', 'logsnr'):.2f} times.",
-        "What of LIFT follows already here, without a network: the path matters a lot, because its spacing does; the best "
-        "path of two scales only matches one scale with a good schedule; coarse-first staging is bad. What does not follow "
-        f"is an advantage of a leading coarse scale. The objective matters more than the second clock: the path that is best "
-        f"for path KL costs the pyramid {ratio('pyramid', 'path_kl'):.2f} times the best W2, and the path that is best for "
-        f"W2 {ratio('pyramid', 'best_w2', 'path_kl', 'path_kl'):.2f} times the best path KL.",
-    ]
 
 
 def page(
@@ -77,20 +44,31 @@ def page(
                 pictures["steps"],
             ],
         ),
-        Section(title="Prediction and measurement", items=_predictions(verdicts, results)),
+        Section(title="Prediction and measurement", items=_predictions(verdicts, results, preset)),
         Section(
             title="How sure the optima are",
             items=[
                 _confidence(table, entries, preset),
                 Text(
                     text="Every path was searched from lock-step on one clock's best grid, from the coarse scale 3 nats late "
-                    "and 3 nats early, from the curves that are best for each scale alone, and from random paths. No lower "
-                    "bound is known for coupled scales; that far starts agree is the evidence. Excess is how far a start "
-                    "ends above the best one, percent of the error."
+                    "and 3 nats early on it, and from random paths. No lower bound is known for coupled scales; that starts so "
+                    "far apart agree is the evidence. Excess is how far a start ends above the best one, in percent of the "
+                    "error; median excesses are in results.json."
                 ),
             ],
         ),
         Section(title="Where the lead is", items=[pictures["lead"], _leads(table, entries, preset)]),
+        Section(
+            title="Where the bands are split",
+            items=[
+                _cutoffs(results["cutoffs"]),
+                Text(
+                    text="Added after the predictions: cosine bands split at lower frequencies. Half the size, which is what a "
+                    "pyramid of 2x2 means suggests, leaves most of the variance in the low band; a second clock is worth most "
+                    "where it separates frequencies that the error feels."
+                ),
+            ],
+        ),
         Section(
             title="Other paths",
             items=[
@@ -98,8 +76,7 @@ def page(
                 *[_controls(controls, entries, name) for name in preset.controls],
                 Text(
                     text="W2 of the image over that of the representation's best path; in brackets path KL over that of the "
-                    "representation's best path for path KL. Leads count from where both ends of the coarse scale lie; the "
-                    "last rows have spacings, and splits, that are best for path KL."
+                    "representation's best path for path KL. Leads count from where both ends of the coarse scale lie."
                 ),
                 _joint(controls, entries, preset),
                 Text(
@@ -167,7 +144,7 @@ def _gains(table: list[dict[str, Any]], entries: list[Contender], *kind: str) ->
     return Table(header=header, rows=rows)
 
 
-def _predictions(verdicts: list[dict[str, Any]], results: dict[str, Any]) -> list[Any]:
+def _predictions(verdicts: list[dict[str, Any]], results: dict[str, Any], preset: Any) -> list[Any]:
     asked = [v for v in verdicts if v["measured"] is not None]
     left = [v["name"] for v in verdicts if v["measured"] is None]
     items: list[Any] = [
@@ -180,7 +157,7 @@ def _predictions(verdicts: list[dict[str, Any]], results: dict[str, Any]) -> lis
                 for v in asked
             ],
         ),
-        *[Text(text=text) for text in explain(verdicts, results)],
+        *[Text(text=text) for text in explain(verdicts, results, preset)],
     ]
     if left:
         items.append(Text(text=f"Not asked by this preset: {', '.join(left)}."))
@@ -197,11 +174,11 @@ def _interval(interval: list[float | None]) -> str:
 def _confidence(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
     def cell(entry: Contender, spectrum: str, steps: int) -> str:
         (e,) = main_line(table, representation=entry.name, spectrum=spectrum, steps=steps)
-        return f"{e['found']} of {e['starts']}; {e['median_excess']:.2g}, {e['worst_excess']:.2g} %"
+        return f"{e['found']} of {e['starts']} ({e['worst_excess']:.1g} %)"
 
     cells = list(dict.fromkeys((e["spectrum"], e["steps"]) for e in main_line(table)))
     return Table(
-        header=["found within 0.1 %; median, worst excess", *[e.label for e in entries]],
+        header=["starts within 0.1 % of the best (worst excess)", *[e.label for e in entries]],
         rows=[
             [f"{spectrum_label(name)}, {steps} steps", *[cell(e, name, steps) for e in entries]]
             for name, steps in cells
@@ -220,6 +197,21 @@ def _leads(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -
         rows=[
             [f"{spectrum_label(name)}, {steps} steps", *[cell(e, name, steps) for e in entries]]
             for name, steps in cells
+        ],
+    )
+
+
+def _cutoffs(rows: list[dict[str, Any]]) -> Table:
+    return Table(
+        header=["cosine bands, low band below", "gain in W2", "mean lead, nats", "variance in the low band"],
+        rows=[
+            [
+                f"{spectrum_label(row['spectrum'])}: frequency {row['cutoff']}",
+                f"{row['gain']:.2f} %",
+                f"{row['lead_mean']:+.2f}",
+                f"{100 * row['variance_share']:.1f} %",
+            ]
+            for row in rows
         ],
     )
 
