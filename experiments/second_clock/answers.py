@@ -27,8 +27,8 @@ def answer(table: list[dict[str, Any]], controls: list[dict[str, Any]], preset: 
         f"Little, where the image comes with its own 2x2 means. On {spectrum_label(preset.spectrum)} at {steps} steps of DDIM "
         f"the best two-clock path lowers the W2 of the image by {at['pyramid']['gain']:.2f} % against the best single "
         f"schedule; over all spectra and step counts here by {min(pyramid):.2f} to {max(pyramid):.2f} %. In lock-step the "
-        f"same pyramid changes it by {min(alone):+.1f} to {max(alone):+.1f} %: a good part of what the second clock does is to "
-        "undo what the redundant channel does. Scales that share less gain more: Haar bands "
+        f"same pyramid changes it by {min(alone):+.1f} to {max(alone):+.1f} %; where it is worse, undoing "
+        "that is most of what the second clock does. Scales that share less gain more: Haar bands "
         f"{at['haar']['gain']:.1f} %, cosine bands {at['dct']['gain']:.1f} %, residuals after bilinear up-sampling "
         f"{at['bilinear']['gain']:.1f} %; on the images' own spectrum {photo['haar']['gain']:.1f} %, "
         f"{photo['dct']['gain']:.1f} % and {photo['bilinear']['gain']:.1f} %. Choosing the spacing of one clock well is worth "
@@ -36,7 +36,7 @@ def answer(table: list[dict[str, Any]], controls: list[dict[str, Any]], preset: 
         f"({photo['dct']['spacing']['logsnr']:.0f} % and {photo['dct']['spacing']['karras']:.0f} % on the images).",
         f"Where the coarse channel goes. The best pyramid path has it {abs(lead):.2f} nats "
         f"{'behind' if lead < 0 else 'ahead of'} the point at which both channels tell the same, in the mean over the calls. "
-        f"On photographs, going coarse first costs {ratio('pyramid', 'coarse_first'):.2f} times the best path for the pyramid "
+        f"On the images' spectrum, going coarse first costs {ratio('pyramid', 'coarse_first'):.2f} times the best path for the pyramid "
         f"and {ratio('dct', 'coarse_first'):.2f} times for cosine bands, each with its best split and spacing; a lead of "
         f"2 log 2 with its own best spacing costs the pyramid {ratio('pyramid', 'equal_information'):.3f} times the best, no "
         f"lead {ratio('pyramid', 'no_lead'):.3f} times, uniform log-SNR steps {ratio('pyramid', 'logsnr'):.2f} times.",

@@ -200,6 +200,6 @@ def _controls(
         folder,
         "controls",
         f"Every control on the spectrum of {'the images' if spectrum == 'measured' else spectrum_label(spectrum)}. For the "
-        "pyramid the shape hardly matters unless one scale goes after the other; the path that is best for path KL is poor "
-        "in W2 for every representation.",
+        "pyramid the shape hardly matters unless one scale goes after the other; cosine bands are independent, so that which of "
+        "them goes first does not matter at all. The path that is best for path KL is poor in W2 for every representation.",
     )
