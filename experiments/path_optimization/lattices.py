@@ -11,6 +11,8 @@ import lift_theory as lt
 
 CANDIDATES = 193
 WINDOW = 17
+ROUNDS = 40
+"""Windows of one width: paths whose costs differ by rounding alone could take turns for ever."""
 
 
 def with_lead(model: Any, fine: np.ndarray, lead: float, start: np.ndarray, stop: np.ndarray) -> lt.Path:
@@ -31,11 +33,15 @@ def coarse_for_fine_grid(model: Any, fine: np.ndarray, start: np.ndarray, stop: 
     coarse = _cheapest(model, fine, choices, start, stop)
     width = (stop[1] - start[1]) / (CANDIDATES - 1)
     while width > 1e-7:
-        window = coarse[1:-1, None] + np.linspace(-width, width, WINDOW)
-        moved = _cheapest(model, fine, np.clip(window, start[1], stop[1]), start, stop)
-        if np.abs(moved - coarse).max() < 0.6 * width:
-            width /= 4
-        coarse = moved
+        for _ in range(ROUNDS):
+            window = coarse[1:-1, None] + np.linspace(-width, width, WINDOW)
+            before, coarse = (
+                coarse,
+                _cheapest(model, fine, np.clip(window, start[1], stop[1]), start, stop),
+            )
+            if np.abs(coarse - before).max() < 0.6 * width:
+                break
+        width /= 4
     return _through(model, fine, coarse, start, stop)
 
 
