@@ -288,8 +288,42 @@ def three_scales(repetitions: int) -> list[Figure]:
     ]
 
 
-BENCHMARKS = (surfaces, growth, large_images, plain_numpy, imports, optimizer, naive_program)
-SLOW = (against_scipy, three_scales)
+def sampling(repetitions: int) -> list[Figure]:
+    """Exact sampler errors, their gradient and curve for 20 steps on 64 x 64 RGB."""
+    from lift_theory.sampling.propagation import Setting, loss
+    from lift_theory.sampling.state import state_of
+
+    figures = []
+    for representation in (lt.SingleScale(), lt.AveragePyramid(), lt.HaarBands(), lt.DctBands()):
+        model = _model(64, representation=representation)
+        path = lt.diagonal_path(model, 20, -9.0, 9.0)
+        name = f"sampling error, 20 steps, {representation}"
+        seconds = best_of(partial(lt.sampling_error, model, path, lt.DDIM()), max(5, repetitions))
+        figures.append(Figure(name=name, value=1e3 * seconds, unit="ms", target=20.0))
+        slope = loss(state_of(model), Setting(lt.DDIM()), "w2")
+        ratio = best_of(partial(slope, path.logsnr), max(5, repetitions)) / seconds
+        figures.append(Figure(name=f"{name}: with its gradient", value=ratio, unit="ratio", target=6.0))
+    model = _model(64, representation=lt.SingleScale())
+    seconds = best_of(partial(lt.geodesic_curve, model, objective=lt.OutputError()), max(5, repetitions))
+    figures.append(Figure(name="curve of W2, one scale", value=1e3 * seconds, unit="ms", target=50.0))
+    return figures
+
+
+def best_samples(repetitions: int) -> list[Figure]:
+    """38 noise levels optimised for the W2 of DDIM on 64 x 64 RGB."""
+    figures = []
+    for representation in (lt.DctBands(), lt.HaarBands(), lt.AveragePyramid()):
+        search = partial(
+            lt.optimal_path, _model(64, representation=representation), 20, objective=lt.OutputError()
+        )
+        seconds = best_of(search, repetitions)
+        name = f"path of least W2, 20 steps, {representation}"
+        figures.append(Figure(name=name, value=seconds, unit="s", target=10.0))
+    return figures
+
+
+BENCHMARKS = (surfaces, growth, large_images, plain_numpy, imports, optimizer, naive_program, sampling)
+SLOW = (against_scipy, three_scales, best_samples)
 
 
 def main(options: Options, console: Console | None = None) -> Path:
