@@ -9,16 +9,15 @@ to a table in nats per pixel and as percent of the anisotropic floor. What theor
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 import lift_theory as lt
+from experiments import experiment
+from experiments.experiment import Job
 from experiments.overcomplete_vs_orthogonal import figures
 from experiments.overcomplete_vs_orthogonal.contenders import (
     PATHS,
@@ -26,14 +25,12 @@ from experiments.overcomplete_vs_orthogonal.contenders import (
     STOP,
     contenders,
     costs,
-    find,
     surface_of,
     transfer,
 )
-from experiments.overcomplete_vs_orthogonal.page import answer, page, summary
-from experiments.overcomplete_vs_orthogonal.predictions import PREDICTIONS, finite, verdicts
-from experiments.workspace import Workspace, digest
-from lift_train import data
+from experiments.overcomplete_vs_orthogonal.page import answer, overview, page
+from experiments.overcomplete_vs_orthogonal.predictions import PREDICTIONS, verdicts
+from experiments.rows import find_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +56,8 @@ PRESETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(experiment.Options):
     """Answer the question with theory on the spectrum of real images."""
-
-    preset: Literal["quick", "standard", "full"] = "quick"
-    """quick: 32x32 grey, under 3 minutes on two cores; standard: 64x64 colour; full: 128x128 colour, more steps."""
-    data: str = "photos"
-    """photos, digits, folder:PATH, npz:PATH or hf:NAME."""
-    out: Path | None = None
-    """Output folder; results/overcomplete_vs_orthogonal/PRESET if not given. A second run reuses what it can."""
 
 
 def main(options: Options, console: Console | None = None) -> Path:
@@ -76,15 +66,16 @@ def main(options: Options, console: Console | None = None) -> Path:
     Returns:
         The path of `report.html`.
     """
-    console = console or Console()
     preset = PRESETS[options.preset]
-    folder = options.out or Path("results") / "overcomplete_vs_orthogonal" / options.preset
-    work = Workspace(folder=folder, console=console)
-    predictions = [{**p, "interval": [finite(v) for v in p["interval"]]} for p in PREDICTIONS]
-    work.write("predictions.json", json.dumps(predictions, indent=1) + "\n")
-
-    console.print(f"Loading {options.data} at {preset.size} x {preset.size} ...")
-    images = data.load(options.data, size=preset.size, channels=preset.channels)
+    job = Job.begin(
+        "overcomplete_vs_orthogonal",
+        options,
+        console,
+        PREDICTIONS,
+        size=preset.size,
+        channels=preset.channels,
+    )
+    work, images = job.work, job.images
     spectra = {
         part: lt.Spectrum.from_images(array)
         for part, array in (("train", images.train), ("held_out", images.held_out))
@@ -121,7 +112,7 @@ def main(options: Options, console: Console | None = None) -> Path:
                 progress.advance(task)
         task = progress.add_task("held-out photographs", total=len(entries))
         for c in entries:
-            best = find(rows, c.name, "best", preset.headline)
+            best = find_path(rows, c.name, "best", preset.headline)
             key = {"held_out": spectra["held_out"].variances, "contender": repr(c), "points": preset.points}
             key |= {"version": lt.__version__, "path": best["logsnr"]}
             held_out.append(
@@ -134,28 +125,15 @@ def main(options: Options, console: Console | None = None) -> Path:
     results = {
         "question": "Is an over-complete representation different in kind from an orthogonal one?",
         "answer": answer(rows, judged, {c.name: c.label for c in entries}, preset.headline),
-        "preset": options.preset,
-        "settings": dataclasses.asdict(preset),
-        "data": {
-            **images.provenance,
-            "train_images": len(images.train),
-            "held_out_images": len(images.held_out),
-        },
-        "package": lt.__version__,
+        **job.facts(preset, inputs),
         "units": "path KL in nats; nats per pixel divides by the number of pixel values",
         "pixel_values": spectra["train"].size,
         "predictions": judged,
         "paths": rows,
         "held_out": held_out,
-        "inputs_sha256": digest(inputs),
     }
-    work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    job.record(results)
     for name, dataset in surfaces.items():
         work.write_dataset(f"surfaces/{name}.nc", dataset)
     pictures = figures.draw(work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset)
-    report = work.write("report.html", page(results, entries, pictures, images))
-    summary(console, results, entries)
-    if work.reused:
-        console.print(f"{len(work.reused)} stages were found done and reused.")
-    console.print(f"Report: {report}", soft_wrap=True)
-    return report
+    return job.finish(results, page(results, entries, pictures, job), overview(results, entries))

@@ -149,11 +149,3 @@ def transfer(
         "own_best_nats": lt.path_kl(model, own.path),
         "floor_nats": lt.lower_bound(model, trained["steps"], start, stop),
     }
-
-
-def find(rows: list[dict[str, Any]], representation: str, path: str, steps: int) -> dict[str, Any]:
-    """The row of one path."""
-    for row in rows:
-        if (row["representation"], row["path"], row["steps"]) == (representation, path, steps):
-            return row
-    raise KeyError((representation, path, steps))

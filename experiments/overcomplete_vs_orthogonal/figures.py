@@ -12,19 +12,9 @@ import xarray
 from matplotlib.figure import Figure
 
 import lift_theory as lt
+from experiments.drawing import COLOURS, INK, STYLE, count_axis, legend_beside
 from experiments.report import Picture, save_figure
 from lift_theory.plotting import PATH_COLOURS
-
-INK = "#1d2730"
-COLOURS = {
-    "single": "#3d3d3d",
-    "pyramid": "#d1495b",
-    "haar": "#00798c",
-    "dct": "#30638e",
-    "nearest": "#7a9e7e",
-    "bilinear": "#8d5a97",
-}
-STYLE: Any = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw(
@@ -133,7 +123,7 @@ def _controls(
     axes.set_yticks(range(len(order)), labels=[words[name] for name in order])
     axes.invert_yaxis()
     axes.set_xlabel(f"path KL at {steps} steps, percent of the anisotropic floor (log axis)")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,
@@ -168,10 +158,8 @@ def _steps(
             zorder=3 if dashed else 2,
         )
     axes.set(xlabel="steps (network calls)", ylabel="best path above the floor (%)", ylim=(0, None))
-    axes.set_xscale("log")
-    axes.set_xticks(steps, labels=[str(n) for n in steps])
-    axes.minorticks_off()
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    count_axis(axes, steps)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,

@@ -1,15 +1,16 @@
-"""The answer in words, the page and the summary for terminals."""
+"""The answer in words, the page and the overview for terminals."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as ConsoleTable
 
-from experiments.overcomplete_vs_orthogonal.contenders import PATHS, START, STOP, Contender, find
+from experiments import predictions
+from experiments.experiment import Job
+from experiments.overcomplete_vs_orthogonal.contenders import PATHS, START, STOP, Contender
 from experiments.report import Picture, Section, Table, Text, render
-from lift_train import data
+from experiments.rows import find_path
 
 TITLE = "Over-complete or orthogonal? Multi-scale diffusion paths on real photographs"
 
@@ -46,9 +47,7 @@ def answer(
     ]
 
 
-def page(
-    results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], images: data.Images
-) -> str:
+def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], job: Job) -> str:
     """The self-contained report."""
     rows, held_out, verdicts = results["paths"], results["held_out"], results["predictions"]
     preset = results["settings"]
@@ -69,28 +68,7 @@ def page(
                 ),
             ],
         ),
-        Section(
-            title="Prediction and measurement",
-            items=[
-                Text(
-                    text="Written to predictions.json before the images were looked at, with the interval that counts."
-                ),
-                Table(
-                    header=["prediction", "interval", "measured", "verdict", "theorem"],
-                    words=frozenset({0}),
-                    rows=[
-                        [
-                            v["claim"],
-                            _interval(v["interval"]),
-                            f"{v['measured']:.4g}",
-                            v["verdict"],
-                            v["source"],
-                        ]
-                        for v in verdicts
-                    ],
-                ),
-            ],
-        ),
+        predictions.section(verdicts),
         Section(
             title=f"Cost of every path at {most} steps",
             items=[
@@ -124,7 +102,7 @@ def page(
                         [
                             c.label,
                             *[_cell(rows, c.name, "best", n, size) for n in steps],
-                            _certificate(find(rows, c.name, "best", most)),
+                            _certificate(find_path(rows, c.name, "best", most)),
                         ]
                         for c in entries
                     ],
@@ -153,23 +131,9 @@ def page(
                 pictures["spectrum"],
             ],
         ),
-        Section(
-            title="How to reproduce this",
-            items=[
-                Text(
-                    text=f"python -m experiments.overcomplete_vs_orthogonal --preset {results['preset']} "
-                    f"--data {provenance['name']}"
-                ),
-                Text(
-                    text=f"Data: {provenance['train_images']} training and {provenance['held_out_images']} held-out "
-                    f"images of {preset['size']} x {preset['size']}, {preset['channels']} channel(s), split by source. "
-                    f"{images.preparation} {images.license}"
-                ),
-                Text(
-                    text=f"lift_theory {results['package']}; lattice of {preset['points']} log-SNRs per scale before "
-                    "continuous refinement; surfaces as netCDF under surfaces/, all numbers in results.json."
-                ),
-            ],
+        job.reproduction(
+            f"lattice of {preset['points']} log-SNRs per scale before "
+            "continuous refinement; surfaces as netCDF under surfaces/, all numbers in results.json."
         ),
     ]
     return render(
@@ -181,18 +145,9 @@ def page(
     )
 
 
-def _interval(interval: list[float | None]) -> str:
-    low, high = interval
-    if low is None:
-        return f"at most {high:g}"
-    if high is None:
-        return f"at least {low:.9g}"
-    return f"{low:g} to {high:g}"
-
-
 def _cell(rows: list[dict[str, Any]], name: str, path: str, steps: int, size: int) -> str:
     try:
-        row = find(rows, name, path, steps)
+        row = find_path(rows, name, path, steps)
     except KeyError:
         return "–"
     return f"{row['nats'] / size:.4f} ({100 * row['nats'] / row['floor_nats']:.1f} %)"
@@ -202,8 +157,8 @@ def _certificate(row: dict[str, Any]) -> str:
     return f"{100 * max(row['nats'] / row['certified_nats'] - 1, 0.0):.2f} %"
 
 
-def summary(console: Console, results: dict[str, Any], entries: list[Contender]) -> None:
-    """The comparison and the answer on the terminal."""
+def overview(results: dict[str, Any], entries: list[Contender]) -> ConsoleTable:
+    """The comparison on the terminal."""
     rows, steps = results["paths"], results["settings"]["headline"]
     table = ConsoleTable(title=f"Path KL at {steps} steps: nats per pixel (percent of the floor)")
     table.add_column("representation")
@@ -212,8 +167,4 @@ def summary(console: Console, results: dict[str, Any], entries: list[Contender])
         table.add_column(PATHS[path], justify="right")
     for c in entries:
         table.add_row(c.label, *[_cell(rows, c.name, path, steps, results["pixel_values"]) for path in shown])
-    console.print(table)
-    for sentence in results["answer"]:
-        console.print(sentence)
-    for verdict in results["predictions"]:
-        console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.4g}")
+    return table

@@ -8,9 +8,11 @@ import numpy as np
 import xarray
 
 import lift_theory as lt
-from experiments.overcomplete_vs_orthogonal.contenders import Contender, find
+from experiments.overcomplete_vs_orthogonal.contenders import Contender
+from experiments.predictions import Prediction, judged
+from experiments.rows import find_path
 
-PREDICTIONS: list[dict[str, Any]] = [
+PREDICTIONS: list[Prediction] = [
     {
         "name": "equivalence",
         "claim": "The pyramid's information and errors equal those of its Haar image at every grid point "
@@ -77,8 +79,8 @@ def verdicts(
     """Every prediction with what was measured."""
     most = max(steps)
     cost = {(r["representation"], r["path"], r["steps"]): r["nats"] for r in rows}
-    dct = find(rows, "dct", "best", most)["logsnr"]
-    pyramid = find(rows, "pyramid", "best", most)["logsnr"]
+    dct = find_path(rows, "dct", "best", most)["logsnr"]
+    pyramid = find_path(rows, "pyramid", "best", most)["logsnr"]
     measured = {
         "equivalence": _surface_gap(models["haar"], surfaces["pyramid"]),
         "path_equivalence": max(
@@ -95,24 +97,7 @@ def verdicts(
         "orthogonal_lead": float(np.median(lt.Path(dct).lead()[1:-1])),
         "pyramid_lead": float(np.median(lt.Path(pyramid).lead(ratio=2.0)[1:-1])),
     }
-    judged = []
-    for prediction in PREDICTIONS:
-        low, high = prediction["interval"]
-        value = measured[prediction["name"]]
-        judged.append(
-            {
-                **prediction,
-                "interval": [finite(low), finite(high)],
-                "measured": value,
-                "verdict": "confirmed" if low <= value <= high else "failed",
-            }
-        )
-    return judged
-
-
-def finite(value: float) -> float | None:
-    """The value, or nothing for infinity, which JSON does not have."""
-    return float(value) if np.isfinite(value) else None
+    return judged(PREDICTIONS, measured)
 
 
 def _surface_gap(haar: lt.GaussianModel, surface: xarray.Dataset) -> float:

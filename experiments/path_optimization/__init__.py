@@ -9,16 +9,15 @@ path KL of Gaussian data: what theory predicts is written to `predictions.json` 
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 import lift_theory as lt
+from experiments import experiment
+from experiments.experiment import Job
 from experiments.path_optimization import figures
 from experiments.path_optimization.contenders import (
     OTHER_OBJECTIVES,
@@ -30,11 +29,9 @@ from experiments.path_optimization.contenders import (
     surface_of,
 )
 from experiments.path_optimization.decomposition import decomposition
-from experiments.path_optimization.page import answer, page, summary
-from experiments.path_optimization.predictions import PREDICTIONS, verdicts, written
+from experiments.path_optimization.page import answer, overview, page
+from experiments.path_optimization.predictions import PREDICTIONS, verdicts
 from experiments.path_optimization.published import ends
-from experiments.workspace import Workspace, digest
-from lift_train import data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +69,8 @@ PRESETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(experiment.Options):
     """Separate spacing, lead and representation in paths through two noise levels."""
-
-    preset: Literal["quick", "standard", "full"] = "quick"
-    """quick: 32x32 grey, under 3 minutes on two cores; standard: 64x64 colour; full: 128x128 colour, more steps."""
-    data: str = "photos"
-    """photos, digits, folder:PATH, npz:PATH or hf:NAME."""
-    out: Path | None = None
-    """Output folder; results/path_optimization/PRESET if not given. A second run reuses what it can."""
 
 
 def main(options: Options, console: Console | None = None) -> Path:
@@ -89,14 +79,11 @@ def main(options: Options, console: Console | None = None) -> Path:
     Returns:
         The path of `report.html`.
     """
-    console = console or Console()
     preset = PRESETS[options.preset]
-    folder = options.out or Path("results") / "path_optimization" / options.preset
-    work = Workspace(folder=folder, console=console)
-    work.write("predictions.json", json.dumps([written(p) for p in PREDICTIONS], indent=1) + "\n")
-
-    console.print(f"Loading {options.data} at {preset.size} x {preset.size} ...")
-    images = data.load(options.data, size=preset.size, channels=preset.channels)
+    job = Job.begin(
+        "path_optimization", options, console, PREDICTIONS, size=preset.size, channels=preset.channels
+    )
+    work, images = job.work, job.images
     spectrum = lt.Spectrum.from_images(images.train)
     entries = contenders(preset.size)
     models = {c.name: lt.GaussianModel(spectrum, c.representation) for c in entries}
@@ -140,28 +127,15 @@ def main(options: Options, console: Console | None = None) -> Path:
     results = {
         "question": "How much of a good path is spacing, how much is lead, how much is representation?",
         "answer": answer(rows, table, judged, preset.headline),
-        "preset": options.preset,
-        "settings": dataclasses.asdict(preset),
-        "data": {
-            **images.provenance,
-            "train_images": len(images.train),
-            "held_out_images": len(images.held_out),
-        },
-        "package": lt.__version__,
+        **job.facts(preset, inputs),
         "units": "path KL in nats; nats per pixel divides by the number of pixel values",
         "pixel_values": spectrum.size,
         "ends": list(ends()),
         "predictions": judged,
         "decomposition": table,
         "paths": rows,
-        "inputs_sha256": digest(inputs),
     }
-    work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    job.record(results)
     work.write_dataset("surfaces/pyramid.nc", surface)
     pictures = figures.draw(work.folder / "figures", surface, rows, table, entries, preset)
-    report = work.write("report.html", page(results, entries, pictures, images))
-    summary(console, results, entries)
-    if work.reused:
-        console.print(f"{len(work.reused)} stages were found done and reused.")
-    console.print(f"Report: {report}", soft_wrap=True)
-    return report
+    return job.finish(results, page(results, entries, pictures, job), overview(results, entries))

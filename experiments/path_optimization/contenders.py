@@ -181,14 +181,6 @@ def other_objectives(
     ]
 
 
-def find(rows: list[dict[str, Any]], representation: str, path: str, steps: int) -> dict[str, Any]:
-    """The row of one path."""
-    for row in rows:
-        if (row["representation"], row["path"], row["steps"]) == (representation, path, steps):
-            return row
-    raise KeyError((representation, path, steps))
-
-
 def _row(model: lt.GaussianModel, contender: Contender, name: str, path: lt.Path) -> dict[str, Any]:
     start, stop = contender.ends()
     costs = np.asarray(model.step_kl(path.logsnr[:-1], path.logsnr[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.path_optimization.contenders import find
+from experiments.rows import find_path
 
 _CORNERS = ("uniform_timesteps", "diagonal", "lead_only", "best")
 
@@ -21,10 +21,12 @@ def decomposition(
     """
     result = []
     for count in steps:
-        floors = {name: find(rows, name, "best", count)["floor_nats"] for name in names}
-        base = {path: find(rows, "pyramid", path, count)["nats"] / floors["pyramid"] for path in _CORNERS}
+        floors = {name: find_path(rows, name, "best", count)["floor_nats"] for name in names}
+        base = {
+            path: find_path(rows, "pyramid", path, count)["nats"] / floors["pyramid"] for path in _CORNERS
+        }
         for name in names:
-            nats = {path: find(rows, name, path, count)["nats"] for path in _CORNERS}
+            nats = {path: find_path(rows, name, path, count)["nats"] for path in _CORNERS}
             uniform, diagonal, lead, best = (nats[path] / floors[name] for path in _CORNERS)
             result.append(
                 {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.path_optimization.contenders import find
+from experiments.rows import find_path
 
 
 def explain(verdicts: list[dict[str, Any]], rows: list[dict[str, Any]], steps: int) -> list[str]:
@@ -18,14 +18,16 @@ def explain(verdicts: list[dict[str, Any]], rows: list[dict[str, Any]], steps: i
 def _reason(verdict: dict[str, Any], rows: list[dict[str, Any]], steps: int) -> str:
     name = verdict["name"]
     if name == "lead":
-        uniform, lead = (find(rows, "pyramid", path, steps) for path in ("uniform_timesteps", "lead_only"))
+        uniform, lead = (
+            find_path(rows, "pyramid", path, steps) for path in ("uniform_timesteps", "lead_only")
+        )
         return (
             f"on uniform timesteps the last step alone causes {100 * uniform['last_step_share']:.1f} % of the error. "
             "A coarse scale that is raised before it takes its part of that one step away. Lead repairs a bad grid, which "
             f"is not what it was introduced for, and still leaves {lead['nats'] / lead['floor_nats']:.3g} times the floor."
         )
     if name == "decoupled":
-        row = find(rows, "pyramid", "decoupled", steps)
+        row = find_path(rows, "pyramid", "decoupled", steps)
         points = np.array(row["logsnr"])
         lead = (points[:, 1] - points[:, 0])[1:-1]
         return (
@@ -48,7 +50,7 @@ def _reason(verdict: dict[str, Any], rows: list[dict[str, Any]], steps: int) -> 
         )
     if name == "l_shape":
         ratios = {
-            r["steps"]: r["nats"] / find(rows, "dct", "best", r["steps"])["nats"]
+            r["steps"]: r["nats"] / find_path(rows, "dct", "best", r["steps"])["nats"]
             for r in rows
             if (r["representation"], r["path"]) == ("dct", "coarse_first")
         }

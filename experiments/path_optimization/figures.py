@@ -12,15 +12,12 @@ import xarray
 from matplotlib.figure import Figure
 
 import lift_theory as lt
-from experiments.path_optimization.contenders import PATHS, Contender, find
+from experiments.drawing import COLOURS, INK, MARKERS, STYLE, count_axis, legend_beside
+from experiments.path_optimization.contenders import PATHS, Contender
 from experiments.path_optimization.decomposition import share
 from experiments.path_optimization.published import UNIT, beginning
 from experiments.report import Picture, save_figure
-
-INK = "#1d2730"
-COLOURS = {"pyramid": "#d1495b", "haar": "#00798c", "dct": "#30638e", "bilinear": "#8d5a97"}
-MARKERS = {"pyramid": "o", "haar": "s", "dct": "^", "bilinear": "D"}
-STYLE: Any = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
+from experiments.rows import find_path
 
 
 def draw(
@@ -60,7 +57,8 @@ def _surface(folder: Path, surface: xarray.Dataset, rows: list[dict[str, Any]], 
     figure = Figure(figsize=(11.0, 5.5), layout="constrained")
     for axes, (title, chosen) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         paths = {
-            words: lt.Path(find(rows, "pyramid", name, steps)["logsnr"]) for words, name in chosen.items()
+            words: lt.Path(find_path(rows, "pyramid", name, steps)["logsnr"])
+            for words, name in chosen.items()
         }
         if title.startswith("spacing"):  # drawn beside each other: they share one line
             paths = {words: _shifted(path, 0.6 * i) for i, (words, path) in enumerate(paths.items())}
@@ -115,7 +113,7 @@ def _shares(folder: Path, table: list[dict[str, Any]], entries: Sequence[Contend
     axes.set_yticks(range(len(rungs)), labels=list(rungs.values()))
     axes.invert_yaxis()
     axes.set_xlabel(f"path KL above the anisotropic floor at {steps} steps (%, log axis)")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,
@@ -158,7 +156,7 @@ def _controls(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Conten
     axes.set_yticks(range(len(order)), labels=[PATHS[name] for name in order])
     axes.invert_yaxis()
     axes.set_xlabel(f"path KL above the anisotropic floor at {steps} steps (%, log axis)")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,
@@ -179,7 +177,7 @@ def _lead(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender]
         "uniform_timesteps": ("any diagonal", "0.45", "--"),
     }
     for name, (label, colour, line) in drawn.items():
-        points = np.array(find(rows, "pyramid", name, steps)["logsnr"])
+        points = np.array(find_path(rows, "pyramid", name, steps)["logsnr"])
         lead = points[:, 1] - points[:, 0] - UNIT
         left.plot(points[:, 0], lead, line, marker="o", markersize=3, color=colour, label=label)
     fine, lead = beginning()
@@ -193,7 +191,7 @@ def _lead(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender]
     left.set_ylim(top=0.6 - 0.45 * left.get_ylim()[0])
     left.legend(fontsize=8, loc="upper right", framealpha=0.9)
     for entry in entries:
-        points = np.array(find(rows, entry.name, "best", steps)["logsnr"])
+        points = np.array(find_path(rows, entry.name, "best", steps)["logsnr"])
         right.plot(
             points[:, 0],
             entry.band_lead(points),
@@ -235,7 +233,7 @@ def _steps(
                 continue
             excess = [
                 100 * row["nats"] / row["floor_nats"] - 100
-                for row in (find(rows, entry.name, name, n) for n in steps)
+                for row in (find_path(rows, entry.name, name, n) for n in steps)
             ]
             label = f"{entry.label}: {PATHS[name].removesuffix(' (LIFT' + chr(39) + 's control)')}"
             axes.plot(
@@ -252,12 +250,10 @@ def _steps(
         xlabel="steps (network calls)",
         ylabel="path KL above the floor (%, log axis)",
         yscale="log",
-        xscale="log",
     )
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xticks(steps, labels=[str(n) for n in steps])
-    axes.minorticks_off()
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    count_axis(axes, steps)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,

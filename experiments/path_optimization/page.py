@@ -1,19 +1,20 @@
-"""The answer in words, the page and the summary for terminals."""
+"""The answer in words, the page and the overview for terminals."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table as ConsoleTable
 
-from experiments.path_optimization.contenders import OTHER_OBJECTIVES, PATHS, Contender, find
+from experiments import predictions
+from experiments.experiment import Job
+from experiments.path_optimization.contenders import OTHER_OBJECTIVES, PATHS, Contender
 from experiments.path_optimization.decomposition import share
 from experiments.path_optimization.explanations import explain
 from experiments.path_optimization.published import BEGINNING, UNIT, beginning
 from experiments.report import Picture, Section, Table, Text, render
-from lift_train import data
+from experiments.rows import find_path
 
 TITLE = "Spacing, lead or representation? What a path through two noise levels gains, and from what"
 
@@ -24,7 +25,7 @@ def answer(
     """The answer in plain words, every number from the results."""
     at = {name: share(table, name, steps) for name in ("pyramid", "haar", "dct", "bilinear")}
     pyramid = at["pyramid"]
-    uniform, logsnr = (find(rows, "pyramid", name, steps) for name in ("uniform_timesteps", "logsnr"))
+    uniform, logsnr = (find_path(rows, "pyramid", name, steps) for name in ("uniform_timesteps", "logsnr"))
     found = {v["name"]: v["measured"] for v in verdicts}
     published = {
         r["path"].removeprefix("published_"): r["nats"] / pyramid["best_nats"]
@@ -33,7 +34,7 @@ def answer(
     }
     lead = beginning()[1][1:]
     left = 100 * (pyramid["diagonal_nats"] / pyramid["floor_nats"] - 1)
-    lift = np.array(find(rows, "pyramid", "published_B", steps)["logsnr"])
+    lift = np.array(find_path(rows, "pyramid", "published_B", steps)["logsnr"])
     lift_lead = (lift[:, 1] - lift[:, 0])[1 : len(lead) + 1] - UNIT
     behind = found["fine_ahead"] < 0
     return [
@@ -73,9 +74,7 @@ def _ratio(one: dict[str, Any], other: dict[str, Any]) -> str:
     return f"{value:.3f}"
 
 
-def page(
-    results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], images: data.Images
-) -> str:
+def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], job: Job) -> str:
     """The self-contained report."""
     rows, table, verdicts = results["paths"], results["decomposition"], results["predictions"]
     preset, size, provenance = results["settings"], results["pixel_values"], results["data"]
@@ -95,27 +94,7 @@ def page(
             ],
         ),
         Section(title="The paths on the surface", items=[pictures["surface"]]),
-        Section(
-            title="Prediction and measurement",
-            items=[
-                Text(text="Written to predictions.json before the images were looked at."),
-                Table(
-                    header=["prediction", "interval", "measured", "verdict", "theorem"],
-                    words=frozenset({0}),
-                    rows=[
-                        [
-                            v["claim"],
-                            _interval(v["interval"]),
-                            f"{v['measured']:.4g}",
-                            v["verdict"],
-                            v["source"],
-                        ]
-                        for v in verdicts
-                    ],
-                ),
-                *[Text(text=text) for text in explain(verdicts, rows, headline)],
-            ],
-        ),
+        predictions.section(verdicts, explain(verdicts, rows, headline)),
         Section(
             title=f"Every control at {headline} steps",
             items=[
@@ -183,23 +162,11 @@ def page(
                 )
             ],
         ),
-        Section(
-            title="How to reproduce this",
-            items=[
-                Text(
-                    text=f"python -m experiments.path_optimization --preset {results['preset']} --data {provenance['name']}"
-                ),
-                Text(
-                    text=f"Data: {provenance['train_images']} images of {preset['size']} x {preset['size']}, "
-                    f"{preset['channels']} channel(s). {images.preparation} {images.license}"
-                ),
-                Text(
-                    text=f"lift_theory {results['package']}; log-SNR {results['ends'][0]:.3f} to {results['ends'][1]:.3f}, "
-                    "the range of LIFT's cosine schedule with betas clipped to [1e-4, 0.02]; lattice of "
-                    f"{preset['points']} log-SNRs per scale before continuous refinement; all numbers and paths in "
-                    "results.json."
-                ),
-            ],
+        job.reproduction(
+            f"log-SNR {results['ends'][0]:.3f} to {results['ends'][1]:.3f}, "
+            "the range of LIFT's cosine schedule with betas clipped to [1e-4, 0.02]; lattice of "
+            f"{preset['points']} log-SNRs per scale before continuous refinement; all numbers and paths in "
+            "results.json."
         ),
     ]
     return render(
@@ -251,7 +218,7 @@ def _beginning_table() -> Table:
 
 
 def _other(rows: list[dict[str, Any]], name: str, words: str, steps: int, size: int) -> list[str]:
-    row, best = find(rows, "pyramid", name, steps), find(rows, "pyramid", "best", steps)
+    row, best = find_path(rows, "pyramid", name, steps), find_path(rows, "pyramid", "best", steps)
     own = f"{row['own_objective_nats'] / size:.4f}"
     return [words, own, f"{row['nats'] / size:.4g}", f"{row['nats'] / best['nats']:.4g} times"]
 
@@ -265,18 +232,9 @@ def _by_steps(
     )
 
 
-def _interval(interval: list[float | None]) -> str:
-    low, high = interval
-    if low is None:
-        return f"at most {high:g}"
-    if high is None:
-        return f"at least {low:.9g}"
-    return f"{low:.4g} to {high:.7g}" if abs(high - 1) < 1e-3 else f"{low:.4g} to {high:.4g}"
-
-
 def _cell(rows: list[dict[str, Any]], name: str, path: str, steps: int, size: int) -> str:
     try:
-        row = find(rows, name, path, steps)
+        row = find_path(rows, name, path, steps)
     except KeyError:
         return "–"
     percent = 100 * row["nats"] / row["floor_nats"]
@@ -288,16 +246,16 @@ def _cell(rows: list[dict[str, Any]], name: str, path: str, steps: int, size: in
 
 
 def _proof(rows: list[dict[str, Any]], name: str, steps: int, size: int) -> str:
-    row = find(rows, name, "best", steps)
+    row = find_path(rows, name, "best", steps)
     return f"{row['certified_nats'] / size:.4g} ({100 * row['certified_nats'] / row['floor_nats']:.4g} %)"
 
 
 def _floor(rows: list[dict[str, Any]], name: str, steps: int, size: int) -> str:
-    return f"{find(rows, name, 'best', steps)['floor_nats'] / size:.4g} (100 %)"
+    return f"{find_path(rows, name, 'best', steps)['floor_nats'] / size:.4g} (100 %)"
 
 
-def summary(console: Console, results: dict[str, Any], entries: list[Contender]) -> None:
-    """The comparison and the answer on the terminal."""
+def overview(results: dict[str, Any], entries: list[Contender]) -> ConsoleTable:
+    """The comparison on the terminal."""
     rows, steps = results["paths"], results["settings"]["headline"]
     shown = ("uniform_timesteps", "lead_only", "diagonal", "best")
     table = ConsoleTable(title=f"Path KL at {steps} steps: nats per pixel (percent of the floor)")
@@ -306,8 +264,4 @@ def summary(console: Console, results: dict[str, Any], entries: list[Contender])
         table.add_column(PATHS[path], justify="right")
     for e in entries:
         table.add_row(e.label, *[_cell(rows, e.name, path, steps, results["pixel_values"]) for path in shown])
-    console.print(table)
-    for sentence in results["answer"]:
-        console.print(sentence)
-    for verdict in results["predictions"]:
-        console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.4g}")
+    return table

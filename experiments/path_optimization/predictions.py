@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.path_optimization.contenders import Contender, find
+from experiments.path_optimization.contenders import Contender
 from experiments.path_optimization.decomposition import share
 from experiments.path_optimization.published import UNIT, beginning
+from experiments.predictions import Prediction, judged
+from experiments.rows import find_path
 
 INFINITY = float("inf")
-PREDICTIONS: list[dict[str, Any]] = [
+PREDICTIONS: list[Prediction] = [
     {
         "name": "floor",
         "claim": "No path of any kind costs less than the anisotropic floor (smallest ratio to it).",
@@ -108,8 +110,8 @@ def verdicts(
     """Every prediction with what was measured."""
     best = {(r["representation"], r["steps"]): r for r in rows if r["path"] == "best"}
     ratios = [(r, best[r["representation"], r["steps"]]) for r in rows]
-    pyramid = find(rows, "pyramid", "best", headline)
-    apart = np.array(find(rows, "pyramid", "decoupled", headline)["logsnr"])
+    pyramid = find_path(rows, "pyramid", "best", headline)
+    apart = np.array(find_path(rows, "pyramid", "decoupled", headline)["logsnr"])
     at = {e.name: share(table, e.name, headline) for e in entries}
     published = {
         r["path"][-1]: r["nats"]
@@ -129,22 +131,11 @@ def verdicts(
         "unit_conversion": float(np.median(beginning()[1][1:])),
         "fine_ahead": float(np.median(_inner_lead(pyramid["logsnr"]) - UNIT)),
         "decoupled": float(np.median(_inner_lead(apart))),
-        "fine_only": find(rows, "pyramid", "fine_only", headline)["nats"] / pyramid["nats"],
+        "fine_only": find_path(rows, "pyramid", "fine_only", headline)["nats"] / pyramid["nats"],
         "published_factor": published["B"] / min(published.values()),
-        "l_shape": find(rows, "dct", "coarse_first", headline)["nats"] / best["dct", headline]["nats"],
+        "l_shape": find_path(rows, "dct", "coarse_first", headline)["nats"] / best["dct", headline]["nats"],
     }
-    judged = []
-    for prediction in PREDICTIONS:
-        low, high = prediction["interval"]
-        value = float(measured[prediction["name"]])
-        verdict = "confirmed" if low <= value <= high else "failed"
-        judged.append({**written(prediction), "measured": value, "verdict": verdict})
-    return judged
-
-
-def written(prediction: dict[str, Any]) -> dict[str, Any]:
-    """A prediction as JSON can hold it: nothing where the interval has no end."""
-    return {**prediction, "interval": [v if np.isfinite(v) else None for v in prediction["interval"]]}
+    return judged(PREDICTIONS, measured)
 
 
 def _inner_lead(logsnr: Any) -> np.ndarray:

@@ -8,24 +8,22 @@ by the exact error of what samplers return. What theory predicts is written to `
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 import lift_theory as lt
+from experiments import experiment
+from experiments.experiment import Job
 from experiments.schedules import figures
 from experiments.schedules.audit import rankings, transfer
 from experiments.schedules.contenders import COMMON, ends
 from experiments.schedules.explanations import explain
-from experiments.schedules.page import answer, page, summary
-from experiments.schedules.predictions import PREDICTIONS, verdicts, written
+from experiments.schedules.page import answer, overview, page
+from experiments.schedules.predictions import PREDICTIONS, verdicts
 from experiments.schedules.stages import Stages
-from experiments.workspace import Workspace, digest
-from lift_train import data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +77,8 @@ PRESETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(experiment.Options):
     """Compare published and optimised schedules by what samplers return, and audit the objectives."""
-
-    preset: Literal["quick", "standard", "full"] = "quick"
-    """quick: 32x32 grey, under 3 minutes on two cores; standard: 64x64 colour; full: 128x128 colour, more steps."""
-    data: str = "photos"
-    """photos, digits, folder:PATH, npz:PATH or hf:NAME."""
-    out: Path | None = None
-    """Output folder; results/schedules/PRESET if not given. A second run reuses what it can."""
 
 
 def main(options: Options, console: Console | None = None) -> Path:
@@ -96,44 +87,26 @@ def main(options: Options, console: Console | None = None) -> Path:
     Returns:
         The path of `report.html`.
     """
-    console = console or Console()
     preset = PRESETS[options.preset]
-    folder = options.out or Path("results") / "schedules" / options.preset
-    work = Workspace(folder=folder, console=console)
-    work.write("predictions.json", json.dumps([written(p) for p in PREDICTIONS], indent=1) + "\n")
-
-    console.print(f"Loading {options.data} at {preset.size} x {preset.size} ...")
-    images = data.load(options.data, size=preset.size, channels=preset.channels)
+    job = Job.begin("schedules", options, console, PREDICTIONS, size=preset.size, channels=preset.channels)
+    work, images = job.work, job.images
     spectrum = lt.Spectrum.from_images(images.train)
     inputs = {"variances": spectrum.variances, "ends": list(ends(COMMON)), "version": lt.__version__}
     stages = Stages(work=work, spectrum=spectrum, inputs=inputs, preset=preset)
     found = stages.run()
     results: dict[str, Any] = {
         "question": "Which schedule is best for which sampler and metric, and which cheap objective finds it?",
-        "preset": options.preset,
-        "settings": json.loads(json.dumps(dataclasses.asdict(preset))),
-        "data": {
-            **images.provenance,
-            "train_images": len(images.train),
-            "held_out_images": len(images.held_out),
-        },
-        "package": lt.__version__,
+        **job.facts(preset, inputs),
         "units": "W2 in pixel units of images in [-1, 1], KL in nats; per image",
         "pixel_values": spectrum.size,
         "ends": list(ends(COMMON)),
         **found,
         "rankings": rankings(found["errors"], found["schedules"]),
         "transfer": transfer(found["errors"], found["floors"]),
-        "inputs_sha256": digest(inputs),
     }
     results["predictions"] = verdicts(results)
     results["explanations"] = explain(results, spectrum.variances[spectrum.variances > 0].ravel())
     results["answer"] = answer(results)
-    work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    job.record(results)
     pictures = figures.draw(work.folder / "figures", results)
-    report = work.write("report.html", page(results, pictures, images))
-    summary(console, results)
-    if work.reused:
-        console.print(f"{len(work.reused)} stages were found done and reused.")
-    console.print(f"Report: {report}", soft_wrap=True)
-    return report
+    return job.finish(results, page(results, pictures, job), overview(results))

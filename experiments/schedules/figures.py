@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from experiments.drawing import INK, STYLE, count_axis
 from experiments.report import Picture, save_figure
 from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PUBLISHED, entry, label
 from experiments.schedules.surrogates import SURROGATES
 
-INK = "#1d2730"
 COLOURS = {
     "edm": "#d1495b",
     "logsnr": "#8d5a97",
@@ -28,7 +28,6 @@ COLOURS = {
 MARKERS = dict(zip(COLOURS, "osv^DPX*", strict=True))
 SAMPLER_COLOURS = {"ddim": "#d1495b", "ancestral": "#00798c", "heun": "#8d5a97", "dpm": "#c9822b"}
 TIME_MARKERS = dict(zip([e.name for e in IN_TIME], "ovs^DP", strict=True))
-STYLE: Any = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
@@ -75,9 +74,8 @@ def _ratios(folder: Path, results: dict[str, Any]) -> Picture:
             ]
             axes.plot(steps, curve, "--", color=INK, linewidth=1.4, label="self-consistent curve")
             axes.axhline(1.0, color=INK, linewidth=0.8)
-            axes.set(xscale="log", yscale="log", title=f"{which.label}: {METRICS[metric]}")
-            axes.set_xticks(steps, labels=[str(n) for n in steps])
-            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set(yscale="log", title=f"{which.label}: {METRICS[metric]}")
+            count_axis(axes, steps)
             _few_ticks(axes.yaxis)
     for axes in panels[-1]:
         axes.set_xlabel("steps")
@@ -278,15 +276,13 @@ def _calls(folder: Path, results: dict[str, Any]) -> Picture:
                 )
         unit = "RMS per pixel value" if metric == "w2" else "nats per pixel value"
         axes.set(
-            xscale="log",
             yscale="log",
             xlabel="network calls (NFE)",
             ylabel=f"{METRICS[metric]} ({unit}, log axis)",
             title=METRICS[metric],
         )
         ticks = sorted({n * e.calls for n in results["settings"]["steps"] for e in IN_SIGMA})
-        axes.set_xticks(ticks, labels=[str(n) for n in ticks])
-        axes.minorticks_off()
+        count_axis(axes, ticks)
     handles, labels = row[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
     return save_figure(

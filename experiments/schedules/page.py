@@ -1,14 +1,16 @@
-"""The answer in words, the page and the summary for terminals."""
+"""The answer in words, the page and the overview for terminals."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table as ConsoleTable
 
-from experiments.report import Picture, Section, Table, Text, render
+from experiments import predictions
+from experiments.experiment import Job
+from experiments.report import Picture, Section, Text, render
 from experiments.schedules.audit import best_surrogate, recommended
 from experiments.schedules.contenders import IN_SIGMA, METRICS, PUBLISHED, entry, label
 from experiments.schedules.figures import errors_of
@@ -23,7 +25,6 @@ from experiments.schedules.tables import (
     transfer_table,
     two_band_table,
 )
-from lift_train import data
 
 TITLE = "Which schedule for which sampler? Published and optimised noise levels, by what samplers return"
 
@@ -93,7 +94,7 @@ def _lower(words: str) -> str:
     return words if words.startswith("path KL") else words[0].lower() + words[1:]
 
 
-def page(results: dict[str, Any], pictures: dict[str, Picture], images: data.Images) -> str:
+def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> str:
     """The self-contained report."""
     preset, provenance, steps = results["settings"], results["data"], results["settings"]["headline"]
     first, last = np.exp(-0.5 * np.array(results["ends"]))
@@ -170,42 +171,10 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], images: data.Ima
             ],
         ),
         Section(title="A second clock", items=[two_band_table(results)]),
-        Section(
-            title="Prediction and measurement",
-            items=[
-                Text(text="Written to predictions.json before the images were looked at."),
-                Table(
-                    header=["prediction", "interval", "measured", "verdict", "source"],
-                    words=frozenset({0}),
-                    rows=[
-                        [
-                            v["claim"],
-                            _interval(v["interval"]),
-                            f"{v['measured']:.6g}",
-                            v["verdict"],
-                            v["source"],
-                        ]
-                        for v in results["predictions"]
-                    ],
-                ),
-                *[Text(text=text) for text in results["explanations"]],
-            ],
-        ),
-        Section(
-            title="How to reproduce this",
-            items=[
-                Text(
-                    text=f"python -m experiments.schedules --preset {results['preset']} --data {provenance['name']}"
-                ),
-                Text(
-                    text=f"Data: {provenance['train_images']} images of {preset['size']} x {preset['size']}, "
-                    f"{preset['channels']} channel(s). {images.preparation} {images.license}"
-                ),
-                Text(
-                    text=f"lift_theory {results['package']}. Gaussian data with the spectrum of these images and the exact denoiser: "
-                    "what a trained network adds is not in these numbers. All schedules and errors are in results.json."
-                ),
-            ],
+        predictions.section(results["predictions"], results["explanations"]),
+        job.reproduction(
+            "Gaussian data with the spectrum of these images and the exact denoiser: "
+            "what a trained network adds is not in these numbers. All schedules and errors are in results.json."
         ),
     ]
     return render(
@@ -217,17 +186,8 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], images: data.Ima
     )
 
 
-def _interval(interval: list[float | None]) -> str:
-    low, high = interval
-    if low is None:
-        return f"at most {high:g}"
-    if high is None:
-        return f"at least {low:.9g}"
-    return f"{low:.9g} to {high:.10g}"
-
-
-def summary(console: Console, results: dict[str, Any]) -> None:
-    """The comparison and the answer on the terminal."""
+def overview(results: dict[str, Any]) -> ConsoleTable:
+    """The comparison on the terminal."""
     steps, value = results["settings"]["headline"], errors_of(results)
     table = ConsoleTable(title=f"Error over that of the optimum, {steps} steps (W2 / output KL)")
     table.add_column("schedule")
@@ -243,17 +203,9 @@ def summary(console: Console, results: dict[str, Any]) -> None:
                 ratios.append(f"{value[which.name, key, steps][metric] / own:.3g}")
             cells.append(" / ".join(ratios))
         table.add_row("self-consistent curve" if name == "curve" else label(name), *cells)
-    console.print(table)
-    for sentence in results["answer"]:
-        console.print(sentence)
-    refused = {
-        entry(r["sampler"]).label: sum(
-            1 for x in results["errors"] if x["sampler"] == r["sampler"] and x["w2"] is None
-        )
-        for r in results["errors"]
-        if r["w2"] is None
-    }
-    for words, count in refused.items():
-        console.print(f"{words} refused {count} schedules, whose steps are too long for it.")
-    for verdict in results["predictions"]:
-        console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.6g}")
+    refused = Counter(entry(r["sampler"]).label for r in results["errors"] if r["w2"] is None)
+    table.caption = " ".join(
+        f"{words} refused {count} schedules, whose steps are too long for it."
+        for words, count in refused.items()
+    )
+    return table

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from experiments.predictions import Prediction, judged
 from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PUBLISHED
 
 INFINITY = float("inf")
 EXACT = 1.0 + 1e-6
-PREDICTIONS: list[dict[str, Any]] = [
+PREDICTIONS: list[Prediction] = [
     {
         "name": "optimum",
         "claim": "The schedule optimised for a sampler and a metric is at least as good there as every other schedule, at "
@@ -167,18 +166,7 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
         "calls": _heun_over_multistep(value, counts),
         "own_ends": max(r["ratio"] for r in results["own_ends"]),
     }
-    judged = []
-    for prediction in PREDICTIONS:
-        low, high = prediction["interval"]
-        number = float(measured[prediction["name"]])
-        verdict = "confirmed" if low <= number <= high else "failed"
-        judged.append({**written(prediction), "measured": number, "verdict": verdict})
-    return judged
-
-
-def written(prediction: dict[str, Any]) -> dict[str, Any]:
-    """A prediction as JSON can hold it: nothing where the interval has no end."""
-    return {**prediction, "interval": [v if np.isfinite(v) else None for v in prediction["interval"]]}
+    return judged(PREDICTIONS, measured)
 
 
 def _over_others(value: dict[tuple[str, str, int], Any], sampler: str, metric: str) -> float:

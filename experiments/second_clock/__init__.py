@@ -9,8 +9,6 @@ Gaussian data: the pyramid that LIFT used, Haar and cosine bands, residuals. Wha
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +20,9 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 import lift_theory as lt
+from experiments import experiment
+from experiments.experiment import Job
+from experiments.rows import find
 from experiments.second_clock import figures
 from experiments.second_clock.answers import answer
 from experiments.second_clock.contenders import FIRST, LAST, Contender, contenders, one_clock
@@ -31,14 +32,12 @@ from experiments.second_clock.measures import (
     Run,
     control_rows,
     cutoff_rows,
-    find,
     one_clock_row,
     two_clock_row,
 )
-from experiments.second_clock.page import page, summary
-from experiments.second_clock.predictions import PREDICTIONS, verdicts, written
-from experiments.workspace import Workspace, digest
-from lift_train import data
+from experiments.second_clock.page import overview, page
+from experiments.second_clock.predictions import PREDICTIONS, verdicts
+from experiments.workspace import Workspace
 
 MEASURED = "measured"
 """Name of the spectrum of the images; the others are called by their exponents."""
@@ -109,15 +108,11 @@ PRESETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(experiment.Options):
     """Compare the best path through two noise levels with the best single schedule."""
 
     preset: Literal["quick", "standard", "full"] = "quick"
-    """quick: 32x32, few minutes on two cores; standard: 64x64, all samplers, an hour or two; full: 128x128."""
-    data: str = "photos"
-    """photos, digits, folder:PATH, npz:PATH or hf:NAME."""
-    out: Path | None = None
-    """Output folder; results/second_clock/PRESET if not given. A second run reuses what it can."""
+    """quick: 32x32, under 3 minutes on two cores; standard: 64x64, all samplers, an hour or two; full: 128x128."""
 
 
 def main(options: Options, console: Console | None = None) -> Path:
@@ -126,14 +121,9 @@ def main(options: Options, console: Console | None = None) -> Path:
     Returns:
         The path of `report.html`.
     """
-    console = console or Console()
     preset = PRESETS[options.preset]
-    folder = options.out or Path("results") / "second_clock" / options.preset
-    work = Workspace(folder=folder, console=console)
-    work.write("predictions.json", json.dumps([written(p) for p in PREDICTIONS], indent=1) + "\n")
-
-    console.print(f"Loading {options.data} at {preset.size} x {preset.size} ...")
-    images = data.load(options.data, size=preset.size, channels=1)
+    job = Job.begin("second_clock", options, console, PREDICTIONS, size=preset.size, channels=1)
+    work, images = job.work, job.images
     spectra = {
         name: lt.Spectrum.from_images(images.train)
         if name == MEASURED
@@ -161,14 +151,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     results = {
         "question": "What is a second clock worth?",
         "answer": answer(table, controls, preset),
-        "preset": options.preset,
-        "settings": dataclasses.asdict(preset),
-        "data": {
-            **images.provenance,
-            "train_images": len(images.train),
-            "held_out_images": len(images.held_out),
-        },
-        "package": lt.__version__,
+        **job.facts(preset, inputs),
         "units": "W2 in pixel units of the whole image, KL in nats; gains in percent of the best single clock's error",
         "ends": [FIRST, LAST],
         "predictions": judged,
@@ -177,16 +160,12 @@ def main(options: Options, console: Console | None = None) -> Path:
         "cutoffs": cutoffs,
         "paths": rows,
         "one_clock": one_rows,
-        "inputs_sha256": digest(inputs),
     }
-    work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    job.record(results)
     pictures = figures.draw(work.folder / "figures", table, rows, controls, entries, preset)
-    report = work.write("report.html", page(results, entries, pictures, images, preset))
-    summary(console, results, entries, preset)
-    if work.reused:
-        console.print(f"{len(work.reused)} stages were found done and reused.")
-    console.print(f"Report: {report}", soft_wrap=True)
-    return report
+    return job.finish(
+        results, page(results, entries, pictures, job, preset), overview(results, entries, preset)
+    )
 
 
 def _cutoffs(

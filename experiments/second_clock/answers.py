@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from experiments.rows import find
 from experiments.second_clock.figures import spectrum_label
 from experiments.second_clock.gains import main_line
-from experiments.second_clock.measures import find
 
 
 def answer(table: list[dict[str, Any]], controls: list[dict[str, Any]], preset: Any) -> list[str]:

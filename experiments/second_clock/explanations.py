@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.rows import find
 from experiments.second_clock.contenders import MEAN
 from experiments.second_clock.gains import main_line
-from experiments.second_clock.measures import find
 
 
 def explain(verdicts: list[dict[str, Any]], results: dict[str, Any], preset: Any) -> list[str]:

@@ -10,15 +10,13 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.drawing import COLOURS, INK, MARKERS, STYLE, count_axis, legend_beside
 from experiments.report import Picture, save_figure
+from experiments.rows import find
 from experiments.second_clock.contenders import Contender
 from experiments.second_clock.gains import main_line
-from experiments.second_clock.measures import CONTROLS, find
+from experiments.second_clock.measures import CONTROLS
 
-INK = "#1d2730"
-COLOURS = {"pyramid": "#d1495b", "bilinear": "#8d5a97", "haar": "#00798c", "dct": "#30638e"}
-MARKERS = {"pyramid": "o", "bilinear": "D", "haar": "s", "dct": "^"}
-STYLE: Any = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False}
 LEAST = 0.01
 """Left end of logarithmic axes of gains, percent; smaller gains are written there as numbers."""
 
@@ -72,7 +70,7 @@ def _gains(folder: Path, table: list[dict[str, Any]], entries: Sequence[Contende
     axes.set_yticks(range(len(spectra)), labels=[spectrum_label(name) for name in spectra])
     axes.invert_yaxis()
     axes.set_xlabel(f"reduction of W2 at {preset.headline} steps (%, log axis)")
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,
@@ -110,16 +108,14 @@ def _steps(folder: Path, table: list[dict[str, Any]], entries: Sequence[Contende
             xlabel="steps (network calls)",
             title=spectrum_label(name),
             yscale="log",
-            xscale="log",
             ylim=(LEAST, 40),
         )
-        axes.set_xticks(counts, labels=[str(n) for n in counts])
-        axes.minorticks_off()
+        count_axis(axes, counts)
         axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(axis="y", color="0.92", linewidth=0.8)
     panels[0].set_ylabel("gain of a second clock in W2 (%, log axis)")
     if chosen:
-        panels[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+        legend_beside(panels[-1])
     return save_figure(
         figure, folder, "steps", "What a second clock is worth hardly depends on the number of steps."
     )
@@ -156,7 +152,7 @@ def _lead(folder: Path, rows: list[dict[str, Any]], entries: Sequence[Contender]
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set(xlabel="log-SNR of the fine scale (nats)", title=spectrum_label(name))
     panels[0].set_ylabel("unit-free lead of the coarse scale (nats)")
-    panels[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(panels[-1])
     return save_figure(
         figure,
         folder,
@@ -194,7 +190,7 @@ def _controls(
     axes.set_axisbelow(True)
     axes.set_yticks(range(len(order)), labels=[CONTROLS[name] for name in order])
     axes.invert_yaxis()
-    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axes)
     return save_figure(
         figure,
         folder,

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.rows import find
 from experiments.second_clock.contenders import Contender
-from experiments.second_clock.measures import NEAR, find
+from experiments.second_clock.measures import NEAR
 
 
 def gains(

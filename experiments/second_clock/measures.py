@@ -234,15 +234,3 @@ def cutoff_rows(
             }
         )
     return rows
-
-
-def find(rows: list[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    """The only row with these entries.
-
-    Raises:
-        KeyError: if there is none.
-    """
-    for row in rows:
-        if all(row.get(name) == value for name, value in wanted.items()):
-            return row
-    raise KeyError(wanted)

@@ -1,19 +1,20 @@
-"""The page and the summary for terminals."""
+"""The page and the overview for terminals."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as ConsoleTable
 
+from experiments import predictions
+from experiments.experiment import Job
 from experiments.report import Picture, Section, Table, Text, render
+from experiments.rows import find
 from experiments.second_clock.contenders import Contender
 from experiments.second_clock.explanations import explain
 from experiments.second_clock.figures import spectrum_label
 from experiments.second_clock.gains import main_line
-from experiments.second_clock.measures import CONTROLS, find
-from lift_train import data
+from experiments.second_clock.measures import CONTROLS
 
 TITLE = "What is a second clock worth? One schedule against the best path through two noise levels"
 
@@ -22,7 +23,7 @@ def page(
     results: dict[str, Any],
     entries: list[Contender],
     pictures: dict[str, Picture],
-    images: data.Images,
+    job: Job,
     preset: Any,
 ) -> str:
     """The self-contained report."""
@@ -44,7 +45,7 @@ def page(
                 pictures["steps"],
             ],
         ),
-        Section(title="Prediction and measurement", items=_predictions(verdicts, results, preset)),
+        predictions.section(verdicts, explain(verdicts, results, preset)),
         Section(
             title="How sure the optima are",
             items=[
@@ -85,23 +86,11 @@ def page(
                 ),
             ],
         ),
-        Section(
-            title="How to reproduce this",
-            items=[
-                Text(
-                    text=f"python -m experiments.second_clock --preset {results['preset']} --data {provenance['name']}"
-                ),
-                Text(
-                    text=f"Data: {provenance['train_images']} images of {preset.size} x {preset.size}, grey. "
-                    f"{images.preparation} {images.license}"
-                ),
-                Text(
-                    text=f"lift_theory {results['package']}; exact laws of the samplers with the exact denoiser, Gaussian data; "
-                    f"log-SNR {results['ends'][0]:.2f} to {results['ends'][1]:.2f} (sigma 80 to 0.02); means of the residual "
-                    "pyramid 2 log 2 higher at both ends, so that their noise is that of averaged pixels. All numbers and "
-                    "paths in results.json."
-                ),
-            ],
+        job.reproduction(
+            f"exact laws of the samplers with the exact denoiser, Gaussian data; "
+            f"log-SNR {results['ends'][0]:.2f} to {results['ends'][1]:.2f} (sigma 80 to 0.02); means of the residual "
+            "pyramid 2 log 2 higher at both ends, so that their noise is that of averaged pixels. All numbers and "
+            "paths in results.json."
         ),
     ]
     return render(
@@ -142,33 +131,6 @@ def _gains(table: list[dict[str, Any]], entries: list[Contender], *kind: str) ->
         )
     header = [_words(*kind), *[e.label for e in entries], "spacing, vs uniform", "spacing, vs Karras"]
     return Table(header=header, rows=rows)
-
-
-def _predictions(verdicts: list[dict[str, Any]], results: dict[str, Any], preset: Any) -> list[Any]:
-    asked = [v for v in verdicts if v["measured"] is not None]
-    left = [v["name"] for v in verdicts if v["measured"] is None]
-    items: list[Any] = [
-        Text(text="Written to predictions.json before anything was computed."),
-        Table(
-            header=["prediction", "interval", "measured", "verdict", "theorem"],
-            words=frozenset({0}),
-            rows=[
-                [v["claim"], _interval(v["interval"]), f"{v['measured']:.4g}", v["verdict"], v["source"]]
-                for v in asked
-            ],
-        ),
-        *[Text(text=text) for text in explain(verdicts, results, preset)],
-    ]
-    if left:
-        items.append(Text(text=f"Not asked by this preset: {', '.join(left)}."))
-    return items
-
-
-def _interval(interval: list[float | None]) -> str:
-    low, high = interval
-    if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
 def _confidence(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
@@ -248,8 +210,8 @@ def _joint(controls: list[dict[str, Any]], entries: list[Contender], preset: Any
     )
 
 
-def summary(console: Console, results: dict[str, Any], entries: list[Contender], preset: Any) -> None:
-    """The comparison and the answer on the terminal."""
+def overview(results: dict[str, Any], entries: list[Contender], preset: Any) -> ConsoleTable:
+    """The comparison on the terminal."""
     table = ConsoleTable(
         title=f"Gain of a second clock in W2, DDIM, {preset.headline} steps (% of one clock)"
     )
@@ -264,9 +226,4 @@ def summary(console: Console, results: dict[str, Any], entries: list[Contender],
         if at:
             gained = [f"{at[e.name]['gain']:.2f}" for e in entries]
             table.add_row(spectrum_label(name), *gained, f"{at['dct']['spacing']['logsnr']:.1f}")
-    console.print(table)
-    for sentence in results["answer"]:
-        console.print(sentence)
-    for verdict in results["predictions"]:
-        if verdict["measured"] is not None:
-            console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.4g}")
+    return table

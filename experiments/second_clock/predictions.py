@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from experiments.predictions import Prediction, judged
+from experiments.rows import find
 from experiments.second_clock.gains import main_line
-from experiments.second_clock.measures import find
 
 INFINITY = float("inf")
-PREDICTIONS: list[dict[str, Any]] = [
+PREDICTIONS: list[Prediction] = [
     {
         "name": "pyramid",
         "claim": "A second clock is worth next to nothing to the pyramid (gain in W2, exponent 2, headline steps, %).",
@@ -184,19 +183,7 @@ def verdicts(
     preset: Any,
 ) -> list[dict[str, Any]]:
     """Every prediction with what was measured, or "not asked" where the preset leaves it out."""
-    judged = []
-    values = _measured(table, one_rows, controls, preset)
-    for prediction in PREDICTIONS:
-        low, high = prediction["interval"]
-        value = values[prediction["name"]]
-        verdict = "not asked" if value is None else "confirmed" if low <= value <= high else "failed"
-        judged.append({**written(prediction), "measured": value, "verdict": verdict})
-    return judged
-
-
-def written(prediction: dict[str, Any]) -> dict[str, Any]:
-    """A prediction as JSON can hold it: nothing where the interval has no end."""
-    return {**prediction, "interval": [v if np.isfinite(v) else None for v in prediction["interval"]]}
+    return judged(PREDICTIONS, _measured(table, one_rows, controls, preset))
 
 
 def _measured(

@@ -11,6 +11,7 @@ from tolerances import FINITE_DIFFERENCE, ROUND_OFF, SEARCH
 
 import experiments.second_clock as job
 import lift_theory as lt
+from experiments.rows import find
 from experiments.second_clock import measures, predictions
 from experiments.second_clock.contenders import MEAN, contenders, one_clock
 from experiments.second_clock.explanations import explain
@@ -111,7 +112,7 @@ def test_descent_keeps_standing_parameters_standing(bands):
 def test_gains_are_those_of_the_paths(results):
     for entry in results["gains"]:
         keys = ("spectrum", "sampler", "init", "metric", "steps")
-        one = measures.find(results["one_clock"], **{k: entry[k] for k in keys})
+        one = find(results["one_clock"], **{k: entry[k] for k in keys})
         if entry["output"] == "image":
             assert entry["reference"] == one["cost"]
         np.testing.assert_allclose(entry["gain"], 100 * (1 - entry["best"] / entry["reference"]))
@@ -120,9 +121,7 @@ def test_gains_are_those_of_the_paths(results):
         assert entry["lead_smallest"] <= entry["lead_mean"] <= entry["lead_largest"]
     spectrum = lt.Spectrum.power_law((2, 2), 2.0)
     for contender in contenders(2):
-        row = measures.find(
-            results["paths"], representation=contender.name, spectrum="2", metric="w2", steps=3
-        )
+        row = find(results["paths"], representation=contender.name, spectrum="2", metric="w2", steps=3)
         model = lt.GaussianModel(spectrum, contender.representation)
         error = lt.sampling_error(model, lt.Path(row["logsnr"], model.scales), output="image")
         np.testing.assert_allclose(error.w2, row["cost"], rtol=1e-8)
