@@ -1,0 +1,116 @@
+"""Networks by name, and networks of equal size for different representations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from lift_train.networks.unet import MultiScaleUNet, UNetConfig
+from lift_train.scales import Scales
+
+Config = UNetConfig
+
+PRESETS: dict[str, Config] = {
+    "tiny": UNetConfig(channels=(12, 16, 24), embedding=32),
+    "small": UNetConfig(channels=(24, 48, 72), embedding=96),
+}
+"""Configurations by name, for a two-scale pyramid; `matched` makes them as large for other representations."""
+
+
+def configuration(source: str | Config | Mapping[str, Any]) -> Config:
+    """The configuration that is meant by a preset's name, by a configuration, or by what was saved of one.
+
+    Raises:
+        ValueError: for an unknown name or kind.
+
+    >>> from dataclasses import asdict
+    >>> configuration(asdict(configuration("tiny"))) == PRESETS["tiny"]
+    True
+    """
+    if isinstance(source, str):
+        if source not in PRESETS:
+            raise ValueError(f"unknown preset {source!r}; choose one of {', '.join(PRESETS)}")
+        return PRESETS[source]
+    if isinstance(source, Mapping):
+        return UNetConfig(**source)
+    return source
+
+
+def network(
+    source: str | Config | Mapping[str, Any], scales: Scales, *, seed: int | None = None
+) -> nn.Module:
+    """A network for some scales.
+
+    Args:
+        source: name of a preset, a configuration, or what `dataclasses.asdict` made of one.
+        scales: what goes in and comes out.
+        seed: makes the initial weights, and leaves PyTorch's generator alone; without it that one is used.
+
+    >>> import lift_theory as lt
+    >>> scales = Scales(lt.AveragePyramid(), (1, 16, 16))
+    >>> parameter_count(network("small", scales, seed=0)) // 1000
+    641
+    """
+    config = configuration(source)
+    if seed is None:
+        return MultiScaleUNet(config, scales)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MultiScaleUNet(config, scales)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def _size(config: Config, scales: Scales) -> int:
+    with torch.device("meta"):
+        return parameter_count(network(config, scales))
+
+
+def matched(source: str | Config | Mapping[str, Any], scales: Scales, reference: Scales) -> Config:
+    """The configuration for `scales` with the parameters that `source` has for `reference`, within one per cent.
+
+    Only the width of the embedding differs, so that resolutions and channels, and with them the cost of an evaluation
+    and what the network can see, stay the same.
+
+    Args:
+        source: name of a preset, or a configuration.
+        scales: representation that the result is for.
+        reference: representation for which `source` has the number of parameters wanted.
+
+    Raises:
+        ValueError: if no width comes within one per cent.
+
+    >>> import lift_theory as lt
+    >>> one, two = Scales(lt.SingleScale(), (1, 16, 16)), Scales(lt.AveragePyramid(), (1, 16, 16))
+    >>> baseline = matched("small", one, two)
+    >>> baseline.embedding > configuration("small").embedding
+    True
+    """
+    config = configuration(source)
+    wanted = _size(config, reference)
+    low, high = 1, 2
+    while _size(replace(config, embedding=high), scales) < wanted:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (middle, high) if _size(replace(config, embedding=middle), scales) < wanted else (low, middle)
+        )
+    found = min(
+        (replace(config, embedding=width) for width in (low, high)),
+        key=lambda choice: abs(_size(choice, scales) - wanted),
+    )
+    size = _size(found, scales)
+    if abs(size - wanted) > 0.01 * wanted:
+        raise ValueError(
+            f"no width of the embedding brings {config} on {scales.representation} within 1 % of "
+            f"{wanted} parameters; the nearest, {found.embedding}, has {size}. Change its channels"
+        )
+    return found
