@@ -4,6 +4,7 @@
 into a denoiser. `matched` finds the configuration for another representation with the same number of parameters.
 """
 
+from lift_train.networks.lift import LiftConfig, LiftUNet
 from lift_train.networks.presets import (
     PRESETS,
     Config,
@@ -17,6 +18,8 @@ from lift_train.networks.unet import MultiScaleUNet, UNetConfig
 __all__ = [
     "PRESETS",
     "Config",
+    "LiftConfig",
+    "LiftUNet",
     "MultiScaleUNet",
     "UNetConfig",
     "configuration",

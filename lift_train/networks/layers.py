@@ -52,32 +52,42 @@ def norm(channels: int, group: int = 8) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(groups, channels), channels)
 
 
-class LogSNREmbedding(nn.Module):
-    """Log-SNRs of all scales as one vector: sines and cosines of the squashed values, then two layers.
+class LogSNRFeatures(nn.Module):
+    """Sines and cosines of log-SNRs squashed by `20 tanh(lam / 20)`.
 
-    The values are squashed by `20 tanh(lam / 20)`, so that a clean scale (log-SNR +inf) and an unknown one (-inf)
-    are ordinary inputs.
+    A clean scale (log-SNR +inf) and one without information (-inf) are thereby ordinary inputs.
 
-    >>> embedding = LogSNREmbedding(2, 16)
-    >>> embedding(torch.tensor([[0.0, torch.inf]])).shape
-    torch.Size([1, 16])
+    >>> LogSNRFeatures(4)(torch.tensor([[0.0, torch.inf]])).shape
+    torch.Size([1, 2, 8])
     """
 
     frequencies: Tensor
 
-    def __init__(self, scales: int, width: int) -> None:
+    def __init__(self, frequencies: int) -> None:
         super().__init__()
         short, long = PERIODS_NATS
-        periods = torch.logspace(math.log10(long), math.log10(short), FREQUENCIES, dtype=torch.float64)
+        periods = torch.logspace(math.log10(long), math.log10(short), frequencies, dtype=torch.float64)
         self.register_buffer("frequencies", (2 * torch.pi / periods).float(), persistent=False)
+
+    def forward(self, logsnr: LogSNR) -> Float[Tensor, "batch scales features"]:
+        """The features of every log-SNR, of about unit mean square."""
+        squashed = SQUASH_NATS * torch.tanh(logsnr.to(self.frequencies.dtype) / SQUASH_NATS)
+        angles = squashed[..., None] * self.frequencies
+        return math.sqrt(2) * torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class LogSNREmbedding(nn.Module):
+    """The log-SNRs of all scales as one vector: their features through two layers."""
+
+    def __init__(self, scales: int, width: int) -> None:
+        super().__init__()
+        self.features = LogSNRFeatures(FREQUENCIES)
         self.first = linear(scales * 2 * FREQUENCIES, width)
         self.second = linear(width, width)
 
     def forward(self, logsnr: LogSNR) -> Embedding:
         """One vector per row of log-SNRs."""
-        squashed = SQUASH_NATS * torch.tanh(logsnr.to(self.frequencies.dtype) / SQUASH_NATS)
-        angles = squashed[..., None] * self.frequencies
-        features = math.sqrt(2) * torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        features = self.features(logsnr).flatten(1)
         return silu(self.second(silu(self.first(features))))
 
 
@@ -108,14 +118,10 @@ class ResidualBlock(nn.Module):
 class Attention(nn.Module):
     """Features plus what every position gathers from all others. Starts as the identity."""
 
-    def __init__(self, channels: int, head: int) -> None:
+    def __init__(self, channels: int, heads: int, groups: int | None = None) -> None:
         super().__init__()
-        self.heads = max(1, channels // head)
-        if channels % self.heads:
-            raise ValueError(
-                f"channels with attention must be a multiple of the head width {head}, or fewer; got {channels}"
-            )
-        self.norm = norm(channels)
+        self.heads = heads
+        self.norm = nn.GroupNorm(groups, channels) if groups else norm(channels)
         self.inputs = conv(channels, 3 * channels, 1)
         self.outputs = conv(channels, channels, 1, zero=True)
 

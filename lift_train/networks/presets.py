@@ -9,14 +9,24 @@ from typing import Any
 import torch
 from torch import nn
 
+from lift_train.networks.lift import LiftConfig, LiftUNet
 from lift_train.networks.unet import MultiScaleUNet, UNetConfig
 from lift_train.scales import Scales
 
-Config = UNetConfig
+Config = UNetConfig | LiftConfig
 
 PRESETS: dict[str, Config] = {
     "tiny": UNetConfig(channels=(12, 16, 24), embedding=32),
     "small": UNetConfig(channels=(24, 48, 72), embedding=96),
+    "lift64": LiftConfig(),
+    "base64": UNetConfig(
+        channels=(96, 192, 288, 384),
+        blocks=3,
+        embedding=512,
+        attention=(2, 3),
+        middle_attention=True,
+        dropout=0.1,
+    ),
 }
 """Configurations by name, for a two-scale pyramid; `matched` makes them as large for other representations."""
 
@@ -36,7 +46,11 @@ def configuration(source: str | Config | Mapping[str, Any]) -> Config:
             raise ValueError(f"unknown preset {source!r}; choose one of {', '.join(PRESETS)}")
         return PRESETS[source]
     if isinstance(source, Mapping):
-        return UNetConfig(**source)
+        kinds = {"multi-scale": UNetConfig, "lift": LiftConfig}
+        kind = source.get("kind", "multi-scale")
+        if kind not in kinds:
+            raise ValueError(f"unknown kind of network {kind!r}; known are {', '.join(kinds)}")
+        return kinds[kind](**source)
     return source
 
 
@@ -57,10 +71,10 @@ def network(
     """
     config = configuration(source)
     if seed is None:
-        return MultiScaleUNet(config, scales)
+        return LiftUNet(config, scales) if isinstance(config, LiftConfig) else MultiScaleUNet(config, scales)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MultiScaleUNet(config, scales)
+        return network(config, scales)
 
 
 def parameter_count(module: nn.Module) -> int:

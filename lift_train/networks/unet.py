@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from torch import cat, nn
 
@@ -54,19 +54,34 @@ class UNetConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "attention", tuple(self.attention))
-        sizes = {"blocks": [self.blocks], "embedding": [self.embedding], "head": [self.head]}
-        sizes["channels"] = list(self.channels)
-        for name, values in sizes.items():
-            if not values or any(not isinstance(value, int) or value < 1 for value in values):
-                raise ValueError(f"{name} must be positive whole numbers; got {getattr(self, name)!r}")
+        check_whole(self, "channels", "blocks", "embedding", "head")
         if any(level not in range(len(self.channels)) for level in self.attention):
             raise ValueError(
                 f"attention must name levels 0 to {len(self.channels) - 1}; got {self.attention}"
+            )
+        attending = {self.channels[level] for level in self.attention}
+        if self.middle_attention:
+            attending.add(self.channels[-1])
+        if any(size % max(1, size // self.head) for size in attending):
+            raise ValueError(
+                f"channels with attention must split evenly into heads of about {self.head}; got "
+                f"{sorted(attending)}: choose multiples of it"
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be a probability in [0, 1); got {self.dropout!r}")
         if self.kind != "multi-scale":
             raise ValueError(f"kind of a UNetConfig is 'multi-scale'; got {self.kind!r}")
+
+
+def check_whole(config: Any, *names: str) -> None:
+    """Sizes, and every one of several sizes, are positive whole numbers."""
+    for name in names:
+        value = getattr(config, name)
+        sizes = value if isinstance(value, tuple) else (value,)
+        if not sizes or any(
+            isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes
+        ):
+            raise ValueError(f"{name} must be of positive whole numbers; got {value!r}")
 
 
 def levels(scales: Scales) -> tuple[int, ...]:
@@ -98,6 +113,32 @@ def levels(scales: Scales) -> tuple[int, ...]:
     return tuple(found)
 
 
+def halvings(scales: Scales, times: int) -> None:
+    """Images can be halved so many times.
+
+    Raises:
+        ValueError: if not.
+    """
+    if any(size % 2**times for size in scales.shape[1:]):
+        raise ValueError(
+            f"images {tuple(scales.shape[1:])} cannot be halved {times} times, as the levels of the "
+            "configuration need; give fewer channels, or images of another size"
+        )
+
+
+def check_inputs(inputs: Values, logsnr: LogSNR, scales: int) -> None:
+    """There are as many inputs and log-SNRs as scales.
+
+    Raises:
+        ValueError: if not.
+    """
+    if len(inputs) != scales or logsnr.ndim != 2 or logsnr.shape[1] != scales:
+        raise ValueError(
+            f"expected {scales} scales and log-SNRs (batch, {scales}); got {len(inputs)} scales and "
+            f"log-SNRs {tuple(logsnr.shape)}"
+        )
+
+
 class MultiScaleUNet(nn.Module):
     """A U-Net in which every scale enters and leaves at its own resolution.
 
@@ -123,7 +164,13 @@ class MultiScaleUNet(nn.Module):
         super().__init__()
         self.config = config
         self.levels = levels(scales)
-        _check_depth(config, scales, self.levels)
+        deepest = len(config.channels) - 1
+        if max(self.levels) > deepest:
+            raise ValueError(
+                f"the coarsest scale of {scales.representation} is {max(self.levels)} halvings below the "
+                f"finest; channels {config.channels} reach {deepest}: give one for every level"
+            )
+        halvings(scales, deepest)
         channels, width = config.channels, config.embedding
         planes = [scales.grids[k][0] for k in range(len(self.levels))]
 
@@ -150,11 +197,7 @@ class MultiScaleUNet(nn.Module):
 
     def forward(self, inputs: Values, logsnr: LogSNR) -> Values:
         """Raw outputs on the grids of the inputs."""
-        if len(inputs) != len(self.levels) or logsnr.shape[1:] != (len(self.levels),):
-            raise ValueError(
-                f"expected {len(self.levels)} scales and log-SNRs (batch, {len(self.levels)}); got "
-                f"{len(inputs)} scales and log-SNRs {tuple(logsnr.shape)}"
-            )
+        check_inputs(inputs, logsnr, len(self.levels))
         embedding = self.embedding(logsnr)
         depth, blocks = len(self.config.channels), self.config.blocks
         features: Features | None = None
@@ -190,22 +233,7 @@ class _Stage(nn.Module):
         size = config.channels[level]
         self.block = ResidualBlock(inputs, size, config.embedding, config.dropout)
         attend = attention or level in config.attention
-        self.attention = Attention(size, config.head) if attend else nn.Identity()
+        self.attention = Attention(size, max(1, size // config.head)) if attend else nn.Identity()
 
     def forward(self, features: Features, embedding: Embedding) -> Features:
         return self.attention(self.block(features, embedding))
-
-
-def _check_depth(config: UNetConfig, scales: Scales, found: tuple[int, ...]) -> None:
-    """A configuration has enough levels for the coarsest scale, and not more than the image can be halved."""
-    deepest = len(config.channels) - 1
-    if max(found) > deepest:
-        raise ValueError(
-            f"the coarsest scale of {scales.representation} is {max(found)} halvings below the finest; "
-            f"channels {config.channels} reach {deepest}: give a number of channels for every level"
-        )
-    if any(size % 2**deepest for size in scales.shape[1:]):
-        raise ValueError(
-            f"images {tuple(scales.shape[1:])} cannot be halved {deepest} times, as channels "
-            f"{config.channels} need; give fewer of them, or images of another size"
-        )
