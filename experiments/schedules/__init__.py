@@ -20,6 +20,7 @@ from experiments.experiment import Job
 from experiments.schedules import figures
 from experiments.schedules.audit import rankings, transfer
 from experiments.schedules.contenders import COMMON, ends
+from experiments.schedules.curve_distance import Curves
 from experiments.schedules.explanations import explain
 from experiments.schedules.page import answer, overview, page
 from experiments.schedules.predictions import PREDICTIONS, verdicts
@@ -42,8 +43,11 @@ class Preset:
     """Log-variances at which one mode is optimised for itself."""
     bands: tuple[tuple[str, str], ...]
     """Samplers and metrics for which two bands are optimised."""
+    curves: Curves
+    """Where the self-consistent curve is compared with the optimum."""
 
 
+ALL_CURVES = Curves(exponents=(1.0, 2.0, 3.0), steps=(4, 6, 10, 20, 40, 100))
 ALL_BANDS = tuple((s, m) for s in ("ddim", "ancestral", "heun", "dpm") for m in ("w2", "kl"))
 PRESETS = {
     "quick": Preset(
@@ -54,6 +58,7 @@ PRESETS = {
         calls=(20,),
         floor_points=9,
         bands=(("ddim", "w2"), ("ddim", "kl"), ("ancestral", "w2")),
+        curves=Curves(exponents=(1.0, 2.0, 3.0), steps=(4, 10, 20)),
     ),
     "standard": Preset(
         size=64,
@@ -63,6 +68,7 @@ PRESETS = {
         calls=(20, 40),
         floor_points=17,
         bands=ALL_BANDS,
+        curves=ALL_CURVES,
     ),
     "full": Preset(
         size=128,
@@ -72,6 +78,7 @@ PRESETS = {
         calls=(20, 40),
         floor_points=25,
         bands=ALL_BANDS,
+        curves=ALL_CURVES,
     ),
 }
 

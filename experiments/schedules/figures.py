@@ -30,6 +30,11 @@ SAMPLER_COLOURS = {"ddim": "#d1495b", "ancestral": "#00798c", "heun": "#8d5a97",
 TIME_MARKERS = dict(zip([e.name for e in IN_TIME], "ovs^DP", strict=True))
 
 
+EXPONENT_MARKERS = {1.0: "o", 2.0: "s", 3.0: "^"}
+LEAST_EXCESS = 1e-5
+"""Percent below which an excess is drawn there: the search for the optimum ends with as much."""
+
+
 def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
     """All figures, written to the folder as SVG and PNG."""
     with matplotlib.rc_context(STYLE):
@@ -39,6 +44,7 @@ def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
             "audit": _audit(folder, results),
             "scatter": _scatter(folder, results),
             "calls": _calls(folder, results),
+            "curve_distance": _curve_distance(folder, results),
         }
 
 
@@ -292,4 +298,49 @@ def _calls(folder: Path, results: dict[str, Any]) -> Picture:
         "Error at equal network calls: Heun takes two a step, RK4 four. Solid: schedule optimised for that sampler and metric; "
         "dashed: the best published shape; open markers: samplers in the time of the variance-preserving diffusion. Where a sampler's error has both signs, as with "
         "DPM-Solver++(2M), a schedule can be tuned to one spectrum until little is left.",
+    )
+
+
+def _curve_distance(folder: Path, results: dict[str, Any]) -> Picture:
+    """Excess of the self-consistent curve over the optimum, by steps."""
+    rows, counts = results["curve_distances"], results["settings"]["curves"]["steps"]
+    figure = Figure(figsize=(9.4, 3.9), layout="constrained")
+    panels = figure.subplots(1, len(METRICS), sharey=True)
+    for axes, metric in zip(panels, METRICS, strict=True):
+        for sampler, exponent in dict.fromkeys((r["sampler"], r["exponent"]) for r in rows):
+            line = [
+                r["excess_percent"]
+                for r in rows
+                if (r["sampler"], r["metric"], r["exponent"]) == (sampler, metric, exponent)
+            ]
+            axes.plot(
+                counts,
+                np.maximum(line, LEAST_EXCESS),
+                marker=EXPONENT_MARKERS.get(exponent, "o"),
+                markersize=5,
+                color=SAMPLER_COLOURS[sampler],
+                label=f"{entry(sampler).label}, 1/f^{exponent:g}",
+            )
+        if metric == "w2":
+            axes.plot(
+                [10, max(10, *counts)],
+                [0.1, 0.1],
+                "--",
+                color=INK,
+                linewidth=1,
+                label="predicted for DDIM: below",
+            )
+        axes.set(xlabel="steps (network calls)", yscale="log", title=METRICS[metric])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.grid(axis="y", color="0.92", linewidth=0.8)
+        count_axis(axes, counts)
+    panels[0].set_ylabel("curve above optimum (% of the error, log axis)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return save_figure(
+        figure,
+        folder,
+        "curve_distance",
+        "How much larger the error is along the self-consistent curve, one curve for every step count, than along the path that is "
+        "best for that count; power-law spectra, one clock. KL is a squared error, so that its excess counts twice.",
     )

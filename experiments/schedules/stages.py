@@ -21,6 +21,7 @@ from experiments.schedules.contenders import (
     published,
     with_other_ends,
 )
+from experiments.schedules.curve_distance import ENDS, curve_distances
 from experiments.schedules.floors import mode_floor
 from experiments.schedules.surrogates import Tables
 from experiments.schedules.two_bands import second_clock, two_bands
@@ -83,12 +84,14 @@ class Stages:
                 own += self._own_ends(which)
                 progress.advance(task)
             bands = self._bands(progress, rows, first, last)
+            distances = self._curve_distances(progress)
         return {
             "schedules": self._surrogates(by_count, first, last),
             "errors": rows,
             "floors": floors,
             "own_ends": own,
             "two_bands": bands,
+            "curve_distances": distances,
         }
 
     def _table(self, name: str, more: dict[str, Any], compute: Any) -> Any:
@@ -169,6 +172,18 @@ class Stages:
                 compute = partial(second_clock, model, which, metric, steps, first, last, one)
                 result.append(self._table(f"bands-{name}-{metric}-{steps}", more, compute))
                 progress.advance(task)
+        return result
+
+    def _curve_distances(self, progress: Any) -> list[dict[str, Any]]:
+        """On power laws: no input but the version of the package."""
+        curves, result = self.preset.curves, []
+        task = progress.add_task("curves", total=len(curves.cases()))
+        for sampler, metric, exponent in curves.cases():
+            case = (curves.size, sampler, metric, exponent, curves.steps)
+            inputs = {"case": case, "ends": ENDS, "version": lt.__version__}
+            name = f"curve-distance-{sampler}-{metric}-{exponent:g}"
+            result += self.work.table(name, inputs, partial(curve_distances, *case))
+            progress.advance(task)
         return result
 
     def _surrogates(self, by_count: dict[int, Schedules], first: float, last: float) -> list[dict[str, Any]]:

@@ -90,6 +90,22 @@ def transfer_table(results: dict[str, Any]) -> Table:
     )
 
 
+def curve_distance_table(results: dict[str, Any]) -> Table:
+    """Excess of the self-consistent curve over the optimum."""
+    found = {(r["sampler"], r["metric"], r["exponent"], r["steps"]): r for r in results["curve_distances"]}
+    counts = results["settings"]["curves"]["steps"]
+    return Table(
+        header=["curve above optimum, % of the error", *[f"{n} steps" for n in counts]],
+        rows=[
+            [
+                f"{METRICS[m]} of {entry(s).label}, 1/f^{e:g}",
+                *[f"{found[s, m, e, n]['excess_percent']:.2g} %" for n in counts],
+            ]
+            for s, m, e in dict.fromkeys(key[:3] for key in found)
+        ],
+    )
+
+
 def by_calls(results: dict[str, Any]) -> Table:
     """Optimum and best published shape at equal network calls."""
     value, pixels = errors_of(results), results["pixel_values"]
