@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import interpolate, scaled_dot_product_attention, silu
 
 from lift_train.denoisers import LogSNR
@@ -129,8 +132,11 @@ class Attention(nn.Module):
         """Features of the same size."""
         batch, channels, height, width = features.shape
         together = self.inputs(self.norm(features)).reshape(batch, 3, self.heads, -1, height * width)
-        query, key, value = together.transpose(-1, -2).unbind(1)
-        gathered = scaled_dot_product_attention(query, key, value)
+        query, key, value = together.transpose(-1, -2).contiguous().unbind(1)
+        # fused kernels have no forward derivatives, which Jacobian-vector products need
+        dual = unpack_dual(query).tangent is not None
+        with sdpa_kernel(SDPBackend.MATH) if dual else nullcontext():
+            gathered = scaled_dot_product_attention(query, key, value)
         return features + self.outputs(gathered.transpose(-1, -2).reshape(batch, channels, height, width))
 
 
@@ -160,13 +166,20 @@ class Up(nn.Module):
 
 
 class Head(nn.Module):
-    """The output of one scale, read from features at its resolution. Starts at zero."""
+    """The output of one scale, read from features at its resolution. Starts at zero.
 
-    def __init__(self, channels: int, outputs: int) -> None:
+    The best denoiser of Gaussian images is linear, with factors that depend on the log-SNRs; normalised features
+    have lost how large they were. A second path therefore reads them as they are, scaled by the embedding.
+    """
+
+    def __init__(self, channels: int, outputs: int, embedding: int) -> None:
         super().__init__()
         self.norm = norm(channels)
         self.conv = conv(channels, outputs, zero=True)
+        self.modulate = linear(embedding, channels, zero=True)
+        self.linear = conv(channels, outputs, zero=True)
 
-    def forward(self, features: Features) -> Features:
+    def forward(self, features: Features, embedding: Embedding) -> Features:
         """Raw outputs."""
-        return self.conv(silu(self.norm(features)))
+        scaled = features * (1 + self.modulate(embedding)[..., None, None])
+        return self.conv(silu(self.norm(features))) + self.linear(scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -67,7 +68,7 @@ def network(
     >>> import lift_theory as lt
     >>> scales = Scales(lt.AveragePyramid(), (1, 16, 16))
     >>> parameter_count(network("small", scales, seed=0)) // 1000
-    641
+    649
     """
     config = configuration(source)
     if seed is None:
@@ -109,18 +110,13 @@ def matched(source: str | Config | Mapping[str, Any], scales: Scales, reference:
     """
     config = configuration(source)
     wanted = _size(config, reference)
-    low, high = 1, 2
-    while _size(replace(config, embedding=high), scales) < wanted:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (
-            (middle, high) if _size(replace(config, embedding=middle), scales) < wanted else (low, middle)
-        )
-    found = min(
-        (replace(config, embedding=width) for width in (low, high)),
-        key=lambda choice: abs(_size(choice, scales) - wanted),
-    )
+    # layers of the embedding are square, all others see it from one side: the count is quadratic in its width
+    counts = [_size(replace(config, embedding=width), scales) for width in (1, 2, 3)]
+    square = (counts[2] - 2 * counts[1] + counts[0]) / 2
+    slope = counts[1] - counts[0] - 3 * square
+    missing = wanted - (counts[0] - slope - square)
+    width = 2 * missing / (slope + math.sqrt(max(0.0, slope**2 + 4 * square * missing)))
+    found = replace(config, embedding=max(1, round(width)))
     size = _size(found, scales)
     if abs(size - wanted) > 0.01 * wanted:
         raise ValueError(

@@ -179,7 +179,7 @@ class MultiScaleUNet(nn.Module):
             conv(plane, channels[level]) for plane, level in zip(planes, self.levels, strict=True)
         )
         self.leave = nn.ModuleList(
-            Head(channels[level], plane) for plane, level in zip(planes, self.levels, strict=True)
+            Head(channels[level], plane, width) for plane, level in zip(planes, self.levels, strict=True)
         )
 
         def stage(inputs: int, level: int) -> _Stage:
@@ -219,7 +219,7 @@ class MultiScaleUNet(nn.Module):
                 features = stage(cat([features, kept.pop()], dim=1), embedding)
             for scale, leave in enumerate(self.leave):
                 if self.levels[scale] == level:
-                    outputs[scale] = leave(features)
+                    outputs[scale] = leave(features, embedding)
             if level:
                 features = self.up[level - 1](features)
         return [outputs[scale] for scale in range(len(self.levels))]
