@@ -22,6 +22,7 @@ from lift_theory.controls import (  # noqa: E402
 )
 from lift_theory.gaussian import DecoupledModel, GaussianModel, Model, decoupled  # noqa: E402
 from lift_theory.laws import Covariance, Spectrum  # noqa: E402
+from lift_theory.measured import MeasuredModel  # noqa: E402
 from lift_theory.paths import Path, path_kl, to_orthogonal, to_pyramid  # noqa: E402
 from lift_theory.plotting import plot_surface  # noqa: E402
 from lift_theory.representations import (  # noqa: E402
@@ -136,6 +137,7 @@ __all__ = [
     "HaarBands",
     "Heun",
     "LinearScales",
+    "MeasuredModel",
     "Model",
     "OptimizedPath",
     "OutputCurve",
