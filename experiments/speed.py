@@ -322,7 +322,70 @@ def best_samples(repetitions: int) -> list[Figure]:
     return figures
 
 
-BENCHMARKS = (surfaces, growth, large_images, plain_numpy, imports, optimizer, naive_program, sampling)
+def training(repetitions: int) -> list[Figure]:
+    """Forward and backward passes of the small network on 16 x 16 images, and of one of diffusers' of equal size."""
+    try:
+        import torch
+        from diffusers import UNet2DModel
+
+        from lift_train.networks import matched, network, parameter_count
+        from lift_train.scales import Scales
+    except ImportError:
+        return []  # both are optional extras
+    one, two = (Scales(kind, (1, 16, 16)) for kind in (lt.SingleScale(), lt.AveragePyramid()))
+    batch = 128
+    images, coarse = torch.randn(batch, 1, 16, 16), torch.randn(batch, 1, 8, 8)
+    levels, times = torch.zeros(batch, 2), torch.zeros(batch)
+    peer: Any = UNet2DModel(
+        sample_size=16,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(24, 40, 56),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 3,
+        up_block_types=("UpBlock2D",) * 3,
+        norm_num_groups=8,
+        add_attention=False,
+    )
+    pyramid, single = network("small", two, seed=0), network(matched("small", one, two), one, seed=0)
+
+    def rate(outputs: Callable[[], list[Any]]) -> float:
+        def step() -> None:
+            sum(output.square().mean() for output in outputs()).backward()
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # other work on the machine would stall a step split among cores
+        try:
+            return batch / best_of(step, max(3, repetitions))
+        finally:
+            torch.set_num_threads(threads)
+
+    ours = rate(lambda: single([images], levels[:, :1]))
+    both = rate(lambda: pyramid([images, coarse], levels))
+    theirs = rate(lambda: [peer(images, times).sample])
+    return [
+        Figure(name="training, small, one scale", value=ours, unit="images/s/core"),
+        Figure(name="training, small, pyramid", value=both, unit="images/s/core"),
+        Figure(name="training, small, one scale over diffusers", value=ours / theirs, unit="times faster"),
+        Figure(
+            name="training, parameters of small over diffusers",
+            value=parameter_count(single) / parameter_count(peer),
+            unit="ratio",
+        ),
+    ]
+
+
+BENCHMARKS = (
+    surfaces,
+    growth,
+    large_images,
+    plain_numpy,
+    imports,
+    optimizer,
+    naive_program,
+    sampling,
+    training,
+)
 SLOW = (against_scipy, three_scales, best_samples)
 
 
