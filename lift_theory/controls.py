@@ -261,6 +261,7 @@ def _between(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray
 
 _COARSE = 257
 _WINDOW = 17
+_ROUNDS = 200
 
 
 def _shortest(model: Model, curve: Curve, choices: list[np.ndarray]) -> np.ndarray:
@@ -315,7 +316,9 @@ def _costs_of_counts(
 def _polished(model: Model, curve: Curve, u: np.ndarray) -> np.ndarray:
     """Exact minimum again and again among finer and finer choices around each point."""
     width = 1.5 / (_COARSE - 1)
-    while width > 1e-9 and len(u) > 2:
+    for _ in range(_ROUNDS):  # choices whose costs differ by rounding alone could be exchanged for ever
+        if width <= 1e-9 or len(u) <= 2:
+            break
         offsets = np.linspace(-width, width, _WINDOW)
         choices = [np.unique(np.append(np.clip(point + offsets, 0.0, 1.0), point)) for point in u[1:-1]]
         moved = _shortest(model, curve, [u[:1], *choices, u[-1:]])
