@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 SMALL = 5
-"""Rows and members up to which matrix arithmetic is written out elementwise."""
+"""Rows and members up to which matrix arithmetic may be written out elementwise."""
 
 Rows = Float[Array, "rows sources blocks"]
 
@@ -43,8 +43,13 @@ class Blocks:
 
     @property
     def small(self) -> bool:
-        """Whether arithmetic is written out."""
-        return max(self.factors.shape[:2]) <= SMALL
+        """Whether arithmetic is written out: it is where that saves work, in tiny blocks and those with known zeros.
+
+        Full blocks are solved by LAPACK, which is as fast and takes half as long to compile.
+        """
+        size = max(self.factors.shape[:2])
+        full = all(all(row) for row in self.present)
+        return size <= 2 or (size <= SMALL and not full)
 
     def of_rows(self, per_scale: Float[Array, " scales"]) -> Float[Array, "rows 1 1"]:
         """One value per scale, spread to the rows."""
