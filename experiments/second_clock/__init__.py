@@ -89,7 +89,7 @@ PRESETS = {
         runs=(
             Run(spectra=("1", "2", "3", MEASURED), steps=(10,)),
             Run(spectra=BOTH, steps=(5,)),
-            Run(metric="kl", spectra=BOTH, steps=(10,)),
+            Run(metric="kl", representations=("pyramid", "dct"), spectra=BOTH, steps=(10,)),
         ),
     ),
     "standard": Preset(
@@ -199,7 +199,7 @@ def _represented(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All rows of one representation: what was optimised, and the controls. Without `one_rows` it is the one clock."""
     models = {name: lt.GaussianModel(spectrum, entry.representation) for name, spectrum in spectra.items()}
-    runs = [run for run in preset.runs if one_rows is not None or run.output == "image"]
+    runs = [run for run in preset.runs if run.asks(entry.name)]
     jobs = [(run, name, steps) for run in runs for name in run.spectra for steps in run.steps]
     task = progress.add_task(entry.label, total=len(jobs) + len(preset.controls))
     rows: list[dict[str, Any]] = []
@@ -225,8 +225,9 @@ def _represented(
     for name in preset.controls:
         wanted = {"sampler": "ddim", "init": "exact", "output": "image", "spectrum": name}
         at = {
-            metric: np.array(find(rows, **wanted, metric=metric, steps=preset.headline)["logsnr"])
-            for metric in ("w2", "kl")
+            row["metric"]: np.array(row["logsnr"])
+            for row in rows
+            if row["steps"] == preset.headline and all(row[k] == value for k, value in wanted.items())
         }
         grid = np.array(find(one_rows or rows, **wanted, metric="w2", steps=preset.headline)["logsnr"])
         inputs = {

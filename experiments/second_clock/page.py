@@ -124,13 +124,17 @@ def _gains(table: list[dict[str, Any]], entries: list[Contender], *kind: str) ->
         rows.append(
             [
                 f"{spectrum_label(spectrum)}, {steps} steps",
-                *[f"{at[e.name]['gain']:.2f} % ({at[e.name]['gain_over_lock_step']:.2f} %)" for e in entries],
+                *[_gain(at.get(e.name)) for e in entries],
                 f"{first['spacing']['logsnr']:.1f} %" if fields["output"] == "image" else "–",
                 f"{first['spacing']['karras']:.1f} %" if fields["output"] == "image" else "–",
             ]
         )
     header = [_words(*kind), *[e.label for e in entries], "spacing, vs uniform", "spacing, vs Karras"]
     return Table(header=header, rows=rows)
+
+
+def _gain(found: dict[str, Any] | None) -> str:
+    return "–" if found is None else f"{found['gain']:.2f} % ({found['gain_over_lock_step']:.2f} %)"
 
 
 def _confidence(table: list[dict[str, Any]], entries: list[Contender], preset: Any) -> Table:
@@ -181,6 +185,8 @@ def _cutoffs(rows: list[dict[str, Any]]) -> Table:
 def _controls(controls: list[dict[str, Any]], entries: list[Contender], spectrum: str) -> Table:
     def cell(entry: Contender, path: str) -> str:
         mine = {"representation": entry.name, "spectrum": spectrum}
+        if not any(r["path"] == path and all(r[k] == v for k, v in mine.items()) for r in controls):
+            return "–"
         row = find(controls, **mine, path=path)
         w2 = row["w2"] / find(controls, **mine, path="best_w2")["w2"]
         kl = row["path_kl"] / find(controls, **mine, path="path_kl")["path_kl"]
