@@ -29,7 +29,13 @@ PRESETS: dict[str, Config] = {
         dropout=0.1,
     ),
 }
-"""Configurations by name, for a two-scale pyramid; `matched` makes them as large for other representations."""
+"""Configurations by name; `matched` makes them as large for one representation as they are for another.
+
+With the two-scale pyramid: "tiny", 80 thousand parameters, learns something on 8 to 16 pixels in seconds. "small",
+0.65 million, is for 16 to 32 pixels on a processor. "lift64", 58.5 million and 8.2 billion multiplications per image
+of 64 pixels, is the published network. "base64", 57.9 million and 18.0 billion, spends more of as many parameters at
+high resolution: three blocks a level, scale and shift by the noise levels, attention on 16 and 8 pixels, dropout.
+"""
 
 
 def configuration(source: str | Config | Mapping[str, Any]) -> Config:
