@@ -73,8 +73,9 @@ def _beaten(value: dict[tuple[str, str, int], dict[str, Any]]) -> str:
     return (
         "the search for an optimum is local, and ended in a local minimum or before its end in: "
         + "; ".join(found)
-        + ". Samplers in time have no self-consistent curve to begin from, only even log-SNR and Karras spacing, and the "
-        "error of DPM-Solver++(2M) has many minima, since it has both signs."
+        + ". A search begins from curves of leading errors and from published shapes, the best of them first, and cannot end above "
+        "these; schedules optimised for another sampler, metric or surrogate are not among its starts. The error of "
+        "DPM-Solver++(2M) has many minima, since it has both signs."
     )
 
 

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from lift_theory._validation import logsnr_array, whole_number
 from lift_theory.optimize.derivatives import path_derivatives, symmetric_steps
 from lift_theory.optimize.lattice import lattice_axes
-from lift_theory.optimize.objectives import Objective, PathKL
+from lift_theory.optimize.objectives import Objective, PathKL, SearchingObjective
 from lift_theory.optimize.refine import refine
 from lift_theory.optimize.starts import SCOUT, checked_ends, fitted_axes
 from lift_theory.optimize.traceable import traceable
@@ -66,7 +66,11 @@ class GeodesicCurve:
 
 
 def geodesic_curve(
-    model: Any, start: Any = -9.0, stop: Any = 9.0, objective: Objective | None = None, points: int = 96
+    model: Any,
+    start: Any = -9.0,
+    stop: Any = 9.0,
+    objective: Objective | SearchingObjective | None = None,
+    points: int = 96,
 ) -> GeodesicCurve:
     """The shortest monotone curve from start to stop in the information metric.
 
@@ -87,7 +91,7 @@ def geodesic_curve(
     """
     points = whole_number(points, name="points", least=2)
     first, last = checked_ends(model, start, stop)
-    if objective is not None and hasattr(objective, "curve"):
+    if isinstance(objective, SearchingObjective):
         return objective.curve(model, first, last)
     if objective is not None and objective != PathKL():
         raise ValueError(

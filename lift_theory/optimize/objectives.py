@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -60,6 +60,17 @@ class Objective(Protocol):
 
         The last bound need not exceed `target`, a cost a little below that of a known path.
         """
+
+
+@runtime_checkable
+class SearchingObjective(Protocol):
+    """A cost that is no sum over the steps of a path, and knows its own search and curve, such as `OutputError`."""
+
+    def optimize(self, model: Any, steps: int, first: Any, last: Any, thorough: bool = False) -> Any:
+        """The best path."""
+
+    def curve(self, model: Any, first: Any, last: Any) -> Any:
+        """One curve for every step count."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.geodesics import geodesic_curve
 from lift_theory.optimize.lattice import lattice_axes
-from lift_theory.optimize.objectives import Objective, PathKL
+from lift_theory.optimize.objectives import Objective, PathKL, SearchingObjective
 from lift_theory.optimize.refine import Refinement, refine
 from lift_theory.optimize.starts import SCOUT, checked_ends, diagonal, equal_information, fitted_axes, spaced
 from lift_theory.paths import Path
@@ -93,7 +93,7 @@ def optimal_path(
     steps: int,
     start: Any = -9.0,
     stop: Any = 9.0,
-    objective: Objective | None = None,
+    objective: Objective | SearchingObjective | None = None,
     points: int = 80,
     gap: float = 0.009,
 ) -> OptimizedPath:
@@ -127,7 +127,7 @@ def optimal_path(
     if not 0.0 <= gap < 1.0:
         raise ValueError(f"gap must be a share of the cost, at least 0 and below 1; got {gap:g}.")
     first, last = checked_ends(model, start, stop)
-    if hasattr(objective, "optimize"):  # an objective that is no sum over steps knows its own search
+    if isinstance(objective, SearchingObjective):
         return objective.optimize(model, steps, first, last, thorough=gap == 0.0)
     search = _Search(model=model, objective=objective, steps=steps, first=first, last=last, points=points)
 
