@@ -105,15 +105,20 @@ def grid_axes(model: Model, logsnr: Any) -> list[np.ndarray]:
         raise TypeError(
             f"model must have {', '.join(missing)}; {type(model).__name__} does not. Pass a GaussianModel."
         )
+    return scale_axes(tuple(model.scales), logsnr)
+
+
+def scale_axes(scales: Sequence[str], logsnr: Any) -> list[np.ndarray]:
+    """One increasing axis of log-SNRs for each of the scales."""
     listed = isinstance(logsnr, Sequence) or (isinstance(logsnr, np.ndarray) and logsnr.ndim > 0)
     several = listed and len(logsnr) > 0 and np.ndim(logsnr[0]) == 1
-    chosen = list(logsnr) if several else [logsnr] * len(model.scales)
-    if len(chosen) != len(model.scales):
+    chosen = list(logsnr) if several else [logsnr] * len(scales)
+    if len(chosen) != len(scales):
         raise ValueError(
-            f"logsnr must be one array, or one for each of {model.scales}; got {len(chosen)} arrays."
+            f"logsnr must be one array, or one for each of {tuple(scales)}; got {len(chosen)} arrays."
         )
     axes = []
-    for name, values in zip(model.scales, chosen, strict=True):
+    for name, values in zip(scales, chosen, strict=True):
         axis = real_array(values, name=f"logsnr of {name}")
         if axis.ndim != 1 or axis.size == 0 or np.any(np.diff(axis) <= 0):
             raise ValueError(

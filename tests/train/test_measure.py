@@ -1,0 +1,173 @@
+"""Measured errors and costs of an exact denoiser are those of the closed form, within their standard errors."""
+
+import numpy as np
+import pytest
+import torch
+from tolerances import MONTE_CARLO_SIGMAS
+
+import lift_theory as lt
+from lift_train import LinearDenoiser, Scales, measure
+
+torch.set_num_threads(1)
+SPECTRUM = lt.Spectrum.power_law((8, 8))
+AXIS = np.linspace(-4.0, 6.0, 6)
+SINGLE_PRECISION = 1e-5  # relative; sums of squares of float32 predictions
+
+
+def exact(representation) -> LinearDenoiser:
+    return LinearDenoiser(Scales(representation, (1, 8, 8)), SPECTRUM.variances)
+
+
+def close(found, wanted, error, sigmas=MONTE_CARLO_SIGMAS):
+    np.testing.assert_array_less(np.abs(np.asarray(found) - np.asarray(wanted)), sigmas * np.asarray(error))
+
+
+@pytest.mark.parametrize("representation", [lt.AveragePyramid(), lt.HaarBands(), lt.SingleScale()], ids=repr)
+def test_errors_are_those_of_the_closed_form(representation):
+    surface = measure.error_surface(exact(representation), SPECTRUM.sample(300, seed=1), AXIS)
+    model = lt.GaussianModel(SPECTRUM, representation)
+    wanted = lt.error_surface(model, AXIS)
+    close(surface.mmse, wanted.mmse, surface.mmse_standard_error)
+    assert set(surface.mmse.dims) == set(wanted.mmse.dims)
+    assert surface["size"].values.tolist() == wanted["size"].values.tolist()
+
+
+def test_standard_errors_are_calibrated():
+    denoiser, wanted = exact(lt.AveragePyramid()), None
+    model = lt.GaussianModel(SPECTRUM, lt.AveragePyramid())
+    wanted = np.asarray(model.mmse(np.array([1.0, 0.0])))
+    scores = []
+    for seed in range(60):
+        images = SPECTRUM.sample(40, seed=seed)
+        found = measure.error_surface(denoiser, images, [[1.0], [0.0]], seed=seed).squeeze()
+        scores.append((found.mmse.values - wanted) / found.mmse_standard_error.values)
+    assert np.abs(np.mean(scores, axis=0)).max() < 4 / np.sqrt(60)
+    assert 0.75 < np.std(scores) < 1.3
+
+
+def test_a_measured_surface_makes_a_model_with_the_costs_of_the_law():
+    """Noise shared by all noise levels makes costs far more certain than the errors they are made of."""
+    model = lt.GaussianModel(SPECTRUM, lt.AveragePyramid())
+    surface = measure.error_surface(
+        exact(lt.AveragePyramid()), SPECTRUM.sample(200, seed=2), np.linspace(-5.0, 5.0, 9), draws=2
+    )
+    measured = lt.MeasuredModel(surface)
+    path = lt.diagonal_path(model, 8, -5.0, 5.0, spacing="logsnr")
+    assert lt.path_kl(measured, path) == pytest.approx(lt.path_kl(model, path), rel=0.03)
+
+
+@pytest.mark.parametrize("representation", [lt.AveragePyramid(), lt.HaarBands()], ids=repr)
+def test_the_bound_of_align_your_steps_is_the_path_cost(representation):
+    model = lt.GaussianModel(SPECTRUM, representation)
+    path = lt.Path([[-4.0, -4.0], [-1.0, 0.5], [2.0, 2.0], [2.0, 4.0]], model.scales)
+    bound = measure.ays_bound(exact(representation), SPECTRUM.sample(150, seed=3), path)
+    close(bound.value, lt.path_kl(model, path), bound.standard_error)
+    assert bound.standard_error < 0.06 * bound.value
+    objective = [lt.PathKL(tuple(np.eye(2)[k])) for k in range(2)]
+    shares = np.stack([o.step_costs(model, path.logsnr) for o in objective], axis=1)
+    close(bound.steps, shares, bound.steps_standard_error + 1e-9)
+
+
+def test_a_path_cost_splits_into_discretization_and_approximation():
+    model = lt.GaussianModel(SPECTRUM, lt.AveragePyramid())
+    path, images = lt.diagonal_path(model, 6, -4.0, 4.0), SPECTRUM.sample(400, seed=4)
+    perfect = measure.path_cost(exact(lt.AveragePyramid()), images, path, model)
+    assert perfect.discretization == pytest.approx(lt.path_kl(model, path))
+    close(perfect.approximation, 0.0, perfect.standard_error)
+    wrong = LinearDenoiser(Scales(lt.AveragePyramid(), (1, 8, 8)), np.full((8, 8), SPECTRUM.variances.mean()))
+    worse = measure.path_cost(wrong, images, path, model)
+    assert worse.approximation > 10 * worse.standard_error
+    plain = measure.path_cost(wrong, images, path)
+    assert plain.cost is None
+    assert plain.riemann_sum == worse.riemann_sum
+
+
+def test_batches_change_nothing():
+    denoiser, images = exact(lt.HaarBands()), SPECTRUM.sample(20, seed=5)
+    path = lt.Path([[-3.0, -3.0], [0.0, 1.0], [3.0, 3.0]])
+    first, second = (measure.error_surface(denoiser, images, AXIS, batch=b) for b in (3, 64))
+    np.testing.assert_allclose(first.mmse, second.mmse, rtol=SINGLE_PRECISION)
+    first, second = (measure.ays_bound(denoiser, images, path, batch=b).steps for b in (3, 64))
+    np.testing.assert_allclose(first, second, rtol=SINGLE_PRECISION, atol=1e-9)
+
+
+def test_the_same_noise_at_every_level_makes_differences_certain():
+    denoiser, images = exact(lt.SingleScale()), SPECTRUM.sample(100, seed=6)
+    surface = measure.error_surface(denoiser, images, [0.0, 0.1], per_image=True)
+    change = np.diff(surface.squared_error.values[..., 0], axis=0)
+    error = change.std(ddof=1) / np.sqrt(100)
+    assert error < 0.2 * float(surface.mmse_standard_error.max())
+
+
+class KilledError(Exception):
+    """A killed process."""
+
+
+def interrupting(denoiser, calls):
+    """A denoiser that works for a number of calls only, and otherwise is the same."""
+
+    class Mortal(LinearDenoiser):
+        left = calls
+
+        def forward(self, zs, logsnr):
+            self.left -= 1
+            if self.left < 0:
+                raise KilledError
+            return super().forward(zs, logsnr)
+
+    Mortal.__name__ = type(denoiser).__name__
+    return Mortal(denoiser.scales, SPECTRUM.variances)
+
+
+def test_an_interrupted_measurement_goes_on_to_the_same_result(tmp_path):
+    denoiser, images = exact(lt.AveragePyramid()), SPECTRUM.sample(10, seed=7)
+    whole = measure.error_surface(denoiser, images, AXIS, batch=4)
+    with pytest.raises(KilledError):
+        measure.error_surface(interrupting(denoiser, 50), images, AXIS, batch=4, folder=tmp_path / "s")
+    assert 0 < len(list((tmp_path / "s").glob("*.npy"))) < 36
+    rest = interrupting(denoiser, 36 * 3 - 48)
+    resumed = measure.error_surface(rest, images, AXIS, batch=4, folder=tmp_path / "s")
+    np.testing.assert_array_equal(resumed.mmse, whole.mmse)
+    (tmp_path / "s" / "000003.npy").write_bytes(b"torn")
+    again = measure.error_surface(denoiser, images, AXIS, batch=4, folder=tmp_path / "s")
+    np.testing.assert_array_equal(again.mmse, whole.mmse)
+    with pytest.raises(ValueError, match="another measurement, which differs in seed"):
+        measure.error_surface(denoiser, images, AXIS, batch=4, folder=tmp_path / "s", seed=1)
+
+
+def test_surfaces_survive_a_file(tmp_path):
+    import xarray
+
+    surface = measure.error_surface(exact(lt.HaarBands()), SPECTRUM.sample(5), AXIS, per_image=True)
+    surface.to_netcdf(tmp_path / "s.nc")
+    xarray.testing.assert_equal(xarray.load_dataset(tmp_path / "s.nc"), surface)
+
+
+def test_tensors_and_three_channels_are_taken():
+    scales = Scales(lt.HaarBands(), (3, 8, 8))
+    denoiser = LinearDenoiser(scales, SPECTRUM.variances)
+    images = np.random.default_rng(0).normal(size=(4, 8, 8, 3))
+    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
+    first = measure.error_surface(denoiser, images, [0.0])
+    second = measure.error_surface(denoiser, tensor.float(), [0.0])
+    np.testing.assert_array_equal(first.mmse, second.mmse)
+    double = measure.error_surface(denoiser, tensor, [0.0])
+    assert double.mmse.values == pytest.approx(first.mmse.values, rel=0.5)
+
+
+def test_bad_arguments_are_refused():
+    denoiser, images = exact(lt.HaarBands()), SPECTRUM.sample(4)
+    with pytest.raises(ValueError, match="two or more"):
+        measure.error_surface(denoiser, images[:1], AXIS)
+    with pytest.raises(ValueError, match="must be finite"):
+        measure.error_surface(denoiser, np.full((2, 8, 8), np.nan), AXIS)
+    with pytest.raises(TypeError, match="attribute scales"):
+        measure.error_surface(lambda zs, logsnr: zs, images, AXIS)
+    with pytest.raises(ValueError, match="strictly increasing"):
+        measure.error_surface(denoiser, images, [1.0, 0.0])
+    with pytest.raises(ValueError, match="1 scales"):
+        measure.ays_bound(denoiser, images, lt.Path([[0.0], [1.0]]))
+    with pytest.raises(ValueError, match="finite end"):
+        measure.path_cost(denoiser, images, lt.Path([[0.0, 0.0], [np.inf, np.inf]]))
+    with pytest.raises(TypeError, match=r"lift_theory\.Path"):
+        measure.path_cost(denoiser, images, [[0.0, 0.0], [1.0, 1.0]])
