@@ -23,7 +23,7 @@ from lift_train import _pixels
 from lift_train._photographs import PHOTOGRAPHS, patches
 from lift_train._pixels import Item, Request
 
-__all__ = ["Images", "digits", "folder", "hugging_face", "load", "npz", "photographs"]
+__all__ = ["Images", "digits", "fields", "folder", "hugging_face", "load", "npz", "photographs"]
 
 TRAIN_NAMES = ("train", "training")
 HELD_OUT_NAMES = ("held_out", "test", "val", "validation")
@@ -42,6 +42,7 @@ class Images:
         name: The string that :func:`load` takes for these images.
         license: A note on the terms of use.
         preparation: How the arrays were made from the sources, in words.
+        bounded: Whether the values must lie in [-1, 1]; false for random fields.
 
     Raises:
         ValueError: If the two parts differ in form, are empty, leave [-1, 1], hold NaN, or share a source.
@@ -58,6 +59,7 @@ class Images:
     name: str
     license: str
     preparation: str
+    bounded: bool = True
 
     def __post_init__(self) -> None:
         """Check the form and range of both parts, and that they are apart."""
@@ -75,7 +77,8 @@ class Images:
                 )
             if len(array) != len(sources):
                 raise ValueError(f"`{part}` must name one source per image, {len(array)}; got {len(sources)}")
-            if not (array.min() >= -1 and array.max() <= 1):  # false for NaN, too
+            limit = 1.0 if self.bounded else np.finfo(np.float32).max
+            if not (array.min() >= -limit and array.max() <= limit):  # false for NaN, too
                 raise ValueError(f"`{part}` must lie in [-1, 1]; rescale the images and remove NaN")
         if self.train.shape[1:] != self.held_out.shape[1:]:
             raise ValueError(
@@ -134,7 +137,8 @@ def load(
     - ``"digits"``: scikit-learn's handwritten digits (:func:`digits`);
     - ``"folder:PATH"``: image files below a folder (:func:`folder`);
     - ``"npz:PATH"``: arrays in a NumPy archive (:func:`npz`);
-    - ``"hf:NAME"``: a data set known to the ``datasets`` library (:func:`hugging_face`).
+    - ``"hf:NAME"``: a data set known to the ``datasets`` library (:func:`hugging_face`);
+    - ``"fields:EXPONENT"``: Gaussian fields with a power-law spectrum (:func:`fields`).
 
     Args:
         source: One of the forms above.
@@ -164,7 +168,12 @@ def load(
         raise TypeError(f"`source` must be a string such as 'photos'; got {type(source).__name__}")
     kind, separator, rest = source.partition(":")
     plain: dict[str, Callable[..., Images]] = {"photos": photographs, "digits": digits}
-    located: dict[str, Callable[..., Images]] = {"folder": folder, "npz": npz, "hf": hugging_face}
+    located: dict[str, Callable[..., Images]] = {
+        "folder": folder,
+        "npz": npz,
+        "hf": hugging_face,
+        "fields": fields,
+    }
     if kind in plain and not separator:
         found = plain[kind]
     elif kind in located and rest:
@@ -264,6 +273,58 @@ def digits(
         name="digits",
         license="CC BY 4.0 (UCI repository, optical recognition of handwritten digits)",
         preparation=f"8x8 grey levels, resized to {size}x{size} (Lanczos), split by image",
+    )
+
+
+def fields(
+    exponent: str | float,
+    size: int = 16,
+    channels: int = 1,
+    *,
+    held_out: float = 0.25,
+    seed: int = 0,
+    limit: int | None = None,
+) -> Images:
+    """Gaussian fields of which everything is known: `lift_theory.Spectrum.power_law` of variance 1/4 a pixel.
+
+    Args:
+        exponent: Of the power law, a number or its digits.
+        size: Height and width.
+        channels: 1, or 3 for three independent fields.
+        held_out: Held-out fields per training field.
+        seed: Of the fields.
+        limit: Number of training fields; 65536 if None.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    >>> fields(2, size=8, limit=100).train.shape
+    (100, 8, 8)
+    """
+    import lift_theory as lt
+
+    request = _pixels.checked(size, channels, held_out, seed, limit)
+    try:
+        law = lt.Spectrum.power_law(
+            (channels, size, size) if channels == 3 else (size, size), float(exponent)
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"'fields:' needs the exponent of a power law, such as 2; got {exponent!r}"
+        ) from error
+    count = request.limit or 65536
+    kept_out = max(1, round(count * held_out))
+    parts = np.split(law.sample(count + kept_out, seed=seed).astype(np.float32), [count])
+    names = [f"field {i}" for i in range(count + kept_out)]
+    return Images(
+        train=parts[0],
+        held_out=parts[1],
+        train_sources=tuple(names[:count]),
+        held_out_sources=tuple(names[count:]),
+        name=f"fields:{exponent}",
+        license="generated",
+        preparation=f"Gaussian fields, power law of exponent {float(exponent):g}, variance 0.25, seed {seed}",
+        bounded=False,
     )
 
 
@@ -450,7 +511,9 @@ def hugging_face(
     )
 
 
-def _images(parts: Sequence[Sequence[Item]], request: Request, **about: str) -> Images:
+def _images(
+    parts: Sequence[Sequence[Item]], request: Request, *, name: str, license: str, preparation: str
+) -> Images:
     """Decode the items of the training and the held-out part that are within the limit."""
     train, held_out = (_pixels.kept(part, request) for part in parts)
     return Images(
@@ -458,7 +521,9 @@ def _images(parts: Sequence[Sequence[Item]], request: Request, **about: str) -> 
         held_out=_pixels.stack(held_out, request),
         train_sources=tuple(item.source for item in train),
         held_out_sources=tuple(item.source for item in held_out),
-        **about,
+        name=name,
+        license=license,
+        preparation=preparation,
     )
 
 

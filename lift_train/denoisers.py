@@ -98,7 +98,17 @@ def per_scale(weights: Float[Tensor, "batch scales"], scale: int) -> Float[Tenso
     return weights[:, scale, None, None, None]
 
 
-class NetworkDenoiser(nn.Module):
+class Trainable(nn.Module):
+    """A denoiser whose parameters can be trained."""
+
+    scales: Scales
+
+    def __call__(self, zs: Values, logsnr: LogSNR) -> Values:
+        """Predictions of the clean scales."""
+        return super().__call__(zs, logsnr)
+
+
+class NetworkDenoiser(Trainable):
     """A network between preconditioned in- and outputs.
 
     Args:
@@ -142,7 +152,7 @@ class NetworkDenoiser(nn.Module):
         return self.scales.project(predictions)
 
 
-class LinearDenoiser(nn.Module):
+class LinearDenoiser(Trainable):
     """The posterior mean of a Gaussian field whose spectrum is the parameter.
 
     With variances c on the orthonormal DCT-II grid and `A_k` the operators of the scales the prediction is

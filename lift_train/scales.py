@@ -66,7 +66,7 @@ def representation(name: str, size: int) -> Any:
         if kind == "dct":
             return lt.DctBands(numbers or (size // 2,))
         if kind == "residual" and len(numbers) <= 1:
-            return lt.ResidualPyramid(*numbers, upsampling=kernel or "nearest")
+            return lt.ResidualPyramid(levels=(*numbers, 2)[0], upsampling=kernel or "nearest")
     except ValueError as error:
         raise ValueError(f"representation {name!r} is not understood: {error}") from error
     known = ", ".join(NAMES)
