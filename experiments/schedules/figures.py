@@ -235,7 +235,7 @@ def _scatter(folder: Path, results: dict[str, Any]) -> Picture:
         figure,
         folder,
         "scatter",
-        f"Every schedule of {steps} steps: what it was or might have been optimised for, across; what the sampler returns, up.",
+        f"Every schedule of {steps} steps: what it was or might have been optimised for, across; what the sampler returns, up; logarithmic axes.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import lift_theory as lt
+from experiments.rows import find
 from experiments.schedules.contenders import (
     IN_SIGMA,
     IN_TIME,
@@ -28,6 +31,8 @@ from experiments.schedules.two_bands import second_clock, two_bands
 from experiments.workspace import Workspace
 
 Schedules = dict[str, dict[str, Any]]
+WORKERS = 2
+"""Cases that are worked on at a time; most of the time goes into compiling, which does not hold the others."""
 
 
 @dataclass(kw_only=True)
@@ -53,38 +58,26 @@ class Stages:
     def run(self) -> dict[str, list[dict[str, Any]]]:
         """Schedules with their surrogates, errors, floors, the comparison at other ends, and two bands."""
         first, last = self.inputs["ends"]
-        by_count: dict[int, Schedules] = {}
+        in_sigma = [(e, n) for n in self.preset.steps for e in IN_SIGMA]
+        in_time = [(e, calls // e.calls) for calls in self.preset.calls for e in IN_TIME]
         with self.work.progress() as progress:
-            total = len(self.preset.steps) * (1 + len(IN_SIGMA))
-            task = progress.add_task("schedules", total=total + len(IN_TIME) * len(self.preset.calls))
+            by_count: dict[int, Schedules] = {}
             for steps in self.preset.steps:
                 compute = partial(plain_schedules, self.model, steps, first, last)
                 by_count[steps] = self._table(f"plain-{steps}", {"steps": steps}, compute)
-                progress.advance(task)
-                for which in IN_SIGMA:
-                    by_count[steps] |= self._optima(which, steps, first, last)
-                    progress.advance(task)
-            in_time = [(e, calls // e.calls) for calls in self.preset.calls for e in IN_TIME]
-            for which, steps in in_time:
-                by_count[steps] |= self._optima(which, steps, first, last)
-                progress.advance(task)
-            task = progress.add_task("errors", total=len(self.preset.steps) * len(IN_SIGMA) + len(in_time))
-            rows = []
-            for which, steps in [(e, n) for n in self.preset.steps for e in IN_SIGMA] + in_time:
-                rows += self._errors(which, steps, by_count[steps])
-                progress.advance(task)
-            task = progress.add_task("floors", total=len(self.preset.steps) * len(IN_SIGMA))
-            floors = []
-            for which, steps in [(e, n) for n in self.preset.steps for e in IN_SIGMA]:
-                floors.append(self._floor(which, steps, first, last))
-                progress.advance(task)
-            task = progress.add_task("own ends", total=len(IN_SIGMA))
-            own = []
-            for which in IN_SIGMA:
-                own += self._own_ends(which)
-                progress.advance(task)
+            made = partial(self._optima, first=first, last=last)
+            for (_, steps), optima in zip(
+                in_sigma + in_time, self._each(progress, "schedules", made, in_sigma + in_time), strict=True
+            ):
+                by_count[steps] |= optima
+            costed = [(e, n, by_count[n]) for e, n in in_sigma + in_time]
+            rows = _joined(self._each(progress, "errors", self._errors, costed))
+            floor = partial(self._floor, first=first, last=last)
+            floors = self._each(progress, "floors", floor, in_sigma)
+            own = _joined(self._each(progress, "own ends", self._own_ends, [(e,) for e in IN_SIGMA]))
             bands = self._bands(progress, rows, first, last)
-            distances = self._curve_distances(progress)
+            cases = self.preset.curves.cases()
+            distances = _joined(self._each(progress, "curves", self._curve_distances, cases))
         return {
             "schedules": self._surrogates(by_count, first, last),
             "errors": rows,
@@ -160,31 +153,39 @@ class Stages:
     def _bands(
         self, progress: Any, rows: list[dict[str, Any]], first: float, last: float
     ) -> list[dict[str, Any]]:
-        model, result = two_bands(self.spectrum), []
-        task = progress.add_task("two bands", total=len(self.preset.bands) * len(self.preset.steps))
-        for name, metric in self.preset.bands:
-            for steps in self.preset.steps:
-                which, own = entry(name), f"best:{name}:{metric}"
-                one = next(
-                    r[metric] for r in rows if (r["sampler"], r["schedule"], r["steps"]) == (name, own, steps)
-                )
-                more = {"sampler": repr(which), "metric": metric, "steps": steps, "one_clock": one}
-                compute = partial(second_clock, model, which, metric, steps, first, last, one)
-                result.append(self._table(f"bands-{name}-{metric}-{steps}", more, compute))
-                progress.advance(task)
-        return result
+        model = two_bands(self.spectrum)
 
-    def _curve_distances(self, progress: Any) -> list[dict[str, Any]]:
-        """On power laws: no input but the version of the package."""
-        curves, result = self.preset.curves, []
-        task = progress.add_task("curves", total=len(curves.cases()))
-        for sampler, metric, exponent in curves.cases():
-            case = (curves.size, sampler, metric, exponent, curves.steps)
-            inputs = {"case": case, "ends": ENDS, "version": lt.__version__}
-            name = f"curve-distance-{sampler}-{metric}-{exponent:g}"
-            result += self.work.table(name, inputs, partial(curve_distances, *case))
+        def band(name: str, metric: str, steps: int) -> dict[str, Any]:
+            own = find(rows, sampler=name, schedule=f"best:{name}:{metric}", steps=steps)
+            which, one = entry(name), own[metric]
+            more = {"sampler": repr(which), "metric": metric, "steps": steps, "one_clock": one}
+            compute = partial(second_clock, model, which, metric, steps, first, last, one)
+            return self._table(f"bands-{name}-{metric}-{steps}", more, compute)
+
+        pairs = [(*pair, steps) for pair in self.preset.bands for steps in self.preset.steps]
+        return self._each(progress, "two bands", band, pairs)
+
+    def _curve_distances(self, sampler: str, metric: str, exponent: float) -> list[dict[str, Any]]:
+        """On a power law, whatever the images are."""
+        curves = self.preset.curves
+        case = (curves.size, sampler, metric, exponent, curves.steps)
+        inputs = {"case": case, "ends": ENDS, "version": lt.__version__}
+        name = f"curve-distance-{sampler}-{metric}-{exponent:g}"
+        return self.work.table(name, inputs, partial(curve_distances, *case))
+
+    def _each(
+        self, progress: Any, title: str, compute: Callable[..., Any], cases: Sequence[Any]
+    ) -> list[Any]:
+        """What is computed from every case, in order, a few at a time."""
+        task = progress.add_task(title, total=len(cases))
+
+        def one(case: tuple[Any, ...]) -> Any:
+            result = compute(*case)
             progress.advance(task)
-        return result
+            return result
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return list(pool.map(one, cases))
 
     def _surrogates(self, by_count: dict[int, Schedules], first: float, last: float) -> list[dict[str, Any]]:
         tables = Tables.of(self.model, self.spectrum, first, last)
@@ -198,3 +199,7 @@ class Stages:
             for steps, schedules in by_count.items()
             for name, found in schedules.items()
         ]
+
+
+def _joined(parts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [row for part in parts for row in part]
