@@ -57,7 +57,7 @@ class Batch:
 
     def levels(self, logsnr: Float[np.ndarray, " scales"]) -> LogSNR:
         """One noise level for all images."""
-        return torch.as_tensor(logsnr).to(self.clean[0]).expand(len(self.index), -1)
+        return torch.as_tensor(logsnr).to(self.clean[0]).repeat(len(self.index), 1)
 
     def noisy(self, logsnr: LogSNR, noise: Values) -> Values:
         """`z_k = y_k + sigma_k e_k`."""
@@ -171,6 +171,11 @@ class Measurement:
         """Scales of the denoiser."""
         return self.denoiser.scales
 
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the denoiser's weights."""
+        return fingerprint(self.denoiser)
+
     def run(
         self,
         kind: str,
@@ -222,7 +227,7 @@ class Measurement:
             "images": digest,
             "points": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
             "units": len(points),
-            "denoiser": fingerprint(self.denoiser),
+            "denoiser": self.fingerprint,
             "scales": repr(self.scales),
             "seed": self.seed,
             "options": {name: str(value) for name, value in sorted(options.items())},
