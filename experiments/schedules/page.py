@@ -75,7 +75,7 @@ def answer(results: dict[str, Any]) -> list[str]:
         )
         + ".",
         f"Default. Optimise for the sampler and metric that will be used; the self-consistent curve, made in "
-        f"milliseconds for every count, comes to {_curves(value, steps)} times that W2. If neither is known, take the one named \u201c{label(chosen['schedule'])}\u201d: over DDIM, "
+        f"milliseconds for every count, comes to {_curves(value, steps)} times the least W2. If neither is known, take the one named \u201c{label(chosen['schedule'])}\u201d: over DDIM, "
         f"ancestral sampling and Heun, both metrics and all counts it is {chosen['both']:.3g} times the best in the geometric mean (at worst "
         f"{chosen['worst']:.3g}), against {bound['both']:.3g} for the path-KL optimum and {shape['both']:.3g} for the best "
         f"published shape ({label(shape['schedule'])}). If only the metric is known: "
