@@ -261,11 +261,18 @@ def _directional(
         return tuple(denoiser(list(inputs[:count]), inputs[count] if moving else levels))
 
     function: Callable[..., Any] = torch.func.jvp
-    _, change = function(
-        predictions,
-        (*noisy, levels) if moving else tuple(noisy),
-        (*direction, clock) if moving else tuple(direction),
-    )
+    try:
+        _, change = function(
+            predictions,
+            (*noisy, levels) if moving else tuple(noisy),
+            (*direction, clock) if moving else tuple(direction),
+        )
+    except NotImplementedError as error:
+        raise NotImplementedError(
+            "the denoiser must be made of operations that PyTorch differentiates forwards"
+            f"{', in the log-SNRs too' if moving else ''}: {str(error).splitlines()[0]} "
+            "Replace that operation, for instance fused attention by the plain one."
+        ) from error
     return list(change)
 
 
