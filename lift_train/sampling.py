@@ -143,7 +143,7 @@ def _one_batch(
     count = len(zs[0])
 
     def denoise(values: Values, point: np.ndarray) -> Values:
-        logsnr = torch.as_tensor(point, dtype=values[0].dtype, device=values[0].device)
+        logsnr = torch.tensor(point, dtype=values[0].dtype, device=values[0].device)
         return denoiser(values, logsnr.expand(count, -1))
 
     state = _State(zs, None, np.zeros(len(zs)))
