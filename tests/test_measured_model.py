@@ -8,7 +8,7 @@ from tolerances import AUTODIFF, ROUND_OFF
 
 import lift_theory as lt
 
-AXIS = np.linspace(-7.0, 7.0, 20)
+AXIS = np.linspace(-7.0, 7.0, 16)
 FITTED = 1e-3  # relative; positive terms on a grid of rates, refined a few times
 
 
@@ -27,7 +27,7 @@ def measured(surface):
     return lt.MeasuredModel(surface)
 
 
-@pytest.mark.parametrize("representation", [lt.SingleScale(), lt.HaarBands(), lt.DctBands((4,))], ids=repr)
+@pytest.mark.parametrize("representation", [lt.SingleScale(), lt.HaarBands()], ids=repr)
 def test_path_costs_are_those_of_the_law_that_was_measured(representation):
     exact = lt.GaussianModel(lt.Spectrum.power_law((8, 8)), representation)
     measured = lt.MeasuredModel(lt.error_surface(exact, AXIS))
@@ -44,10 +44,10 @@ def test_the_optimal_path_of_the_fit_is_optimal(exact, measured):
     assert found.lower_bound == 0.0
 
 
-def test_three_scales(tmp_path):
+def test_three_scales():
     exact = lt.GaussianModel(lt.Spectrum.power_law((8, 8)), lt.HaarBands(3))
     measured = lt.MeasuredModel(lt.error_surface(exact, np.linspace(-4.0, 4.0, 7)))
-    path = lt.diagonal_path(measured, 8, -4.0, 4.0)
+    path = lt.diagonal_path(exact, 8, -4.0, 4.0, spacing="logsnr")
     assert lt.path_kl(measured, path) == pytest.approx(lt.path_kl(exact, path), rel=5 * FITTED)
 
 
