@@ -70,7 +70,7 @@ class Job:
         """What results come from: preset, images, version of the package."""
         return {
             "preset": self.preset,
-            "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+            "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
             "data": {
                 **self.images.provenance,
                 "train_images": len(self.images.train),

@@ -207,7 +207,10 @@ class LinearDenoiser(Trainable):
         evidence = torch.stack(
             [snr[:, k, None] * (z.double().flatten(1) @ parts[k]) for k, z in enumerate(zs)]
         ).sum(0)
-        levels, which = torch.unique(snr, dim=0, return_inverse=True)
+        if _differentiated(snr):  # every image has a derivative of its own
+            levels, which = snr, torch.arange(len(snr))
+        else:
+            levels, which = torch.unique(snr, dim=0, return_inverse=True)
         precisions = torch.einsum("bk,kij->bij", levels, grams) + torch.eye(grams.shape[1]).to(grams)
         factors = torch.linalg.cholesky(precisions)
         if len(levels) == 1:
@@ -219,3 +222,8 @@ class LinearDenoiser(Trainable):
             part.reshape(-1, *grid).to(z.dtype)
             for part, grid, z in zip(clean, self.scales.grids, zs, strict=True)
         ]
+
+
+def _differentiated(tensor: Tensor) -> bool:
+    """Whether a derivative with respect to this tensor is being taken, in either mode."""
+    return tensor.requires_grad or torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None

@@ -197,7 +197,7 @@ def test_averages_and_raw_weights_can_be_loaded(uninterrupted):
     assert not torch.equal(values[1], values[2])
     with pytest.raises(ValueError, match=r"averages of decays \(0.5, 0.9\)"):
         load_denoiser(uninterrupted.folder, ema=0.99)
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="does not exist"):
         load_denoiser(uninterrupted.folder / "nowhere")
 
 
