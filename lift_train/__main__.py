@@ -33,7 +33,7 @@ class Train:
 
     out: Path
     """Folder of the run."""
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
     like: Path | None = None
     """Folder of a run whose settings take the place of the defaults."""
     device: str | None = None

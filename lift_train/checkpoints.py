@@ -128,6 +128,8 @@ def read_json(file: Path, kind: str) -> dict[str, Any]:
     Raises:
         CheckpointError: if it is damaged or says it is something else.
     """
+    if not file.exists():
+        raise CheckpointError(f"{file} does not exist; name the folder of a run")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -83,7 +83,7 @@ def test_an_image_depends_on_its_seed_alone(name):
 
 
 def test_given_coarse_images_are_kept():
-    """Super-resolution of the exact denoiser: the mean of many samples is the conditional mean given the coarse scale."""
+    """Super-resolution: the mean of many samples is the conditional mean given the coarse scale."""
     denoiser, level = exact(lt.AveragePyramid()), 12.0
     scales = denoiser.scales
     one = scales.tensor(LAW.sample(1, seed=5))
