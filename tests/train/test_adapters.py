@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import tolerances as tol
 import torch
+from sampling.plain import Plain
 
 import lift_theory as lt
+from lift_train import measure, sample
 from lift_train.adapters import from_diffusers, rectified_flow, variance_exploding, variance_preserving
 from lift_train.denoisers import LinearDenoiser
 from lift_train.scales import Scales
@@ -243,3 +245,30 @@ def test_schedulers_without_table_and_conditional_networks_are_refused(diffusers
         from_diffusers(random_unet(diffusers, num_class_embeds=3), diffusers.DDPMScheduler())
     with pytest.raises(ValueError, match="pass shape"):
         from_diffusers(random_unet(diffusers, sample_size=None), diffusers.DDPMScheduler())
+
+
+def test_a_network_in_time_gets_the_best_schedule_from_one_pass_of_its_losses():
+    network = ddpm("epsilon")
+    denoiser = variance_preserving(lambda x, t: network(x.double(), t).to(x), ABAR, SHAPE)
+    axis = np.linspace(float(LEVELS[-1]) + 0.1, float(LEVELS[0]) - 0.1, 25)
+    surface = measure.error_surface(denoiser, SPECTRUM.sample(200, seed=3), axis)
+    found = lt.optimal_path(lt.MeasuredModel(surface), 8, axis[0], axis[-1])
+    model = lt.GaussianModel(SPECTRUM, lt.SingleScale())
+    optimum = lt.optimal_path(model, 8, axis[0], axis[-1]).cost
+    assert optimum <= lt.path_kl(model, found.path) < 1.01 * optimum
+    uniform = lt.path_kl(model, lt.diagonal_path(model, 8, axis[0], axis[-1], spacing="logsnr"))
+    assert uniform > 1.03 * optimum  # there was something to find
+    times = found.path.timesteps(ABAR)[:, 0]
+    assert (np.diff(times) < 0).all()
+    images = sample(denoiser, found.path, 400, "ancestral").images
+    law = Plain.of(model).sampled("Ancestral", found.path.sigmas, "standard")
+    assert images.var() == pytest.approx(np.trace(law) / 16, rel=0.1)  # a third of the truth in eight steps
+
+
+def test_a_diffusers_network_is_measured_and_sampled_from(diffusers):
+    denoiser = from_diffusers(random_unet(diffusers), diffusers.DDPMScheduler())
+    surface = measure.error_surface(
+        denoiser, np.random.default_rng(0).uniform(-1, 1, (8, 8, 8)), np.linspace(-9, 9, 7)
+    )
+    found = lt.optimal_path(lt.MeasuredModel(surface), 5, -9.0, 9.0)
+    assert np.isfinite(sample(denoiser, found.path, 2).images).all()
