@@ -2,18 +2,38 @@
 
 import inspect
 from importlib import import_module
+from types import ModuleType
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
-MODULES = ("lift_theory", "lift_train.data")
+MODULES = (
+    "lift_theory",
+    "lift_train",
+    "lift_train.adapters",
+    "lift_train.data",
+    "lift_train.features",
+    "lift_train.measure",
+    "lift_train.metrics",
+    "lift_train.networks",
+)
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """What a module offers: `__all__`, or the functions and classes it defines where it has none."""
+    if hasattr(module, "__all__"):
+        return [name for name in module.__all__ if not name.startswith("_")]
+    own = (
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+    )
+    return [name for name in own if not name.startswith("_")]
 
 
 def undocumented(module: str, documented: set[str]) -> list[str]:
-    """Complaints about the names in `module.__all__`, given the names that have an entry on some page."""
+    """Complaints about the public names of a module, given the names that have an entry on some page."""
     complaints = []
-    for name in import_module(module).__all__:
+    for name in public_names(import_module(module)):
         value = getattr(import_module(module), name)
         if inspect.ismodule(value):
             continue
