@@ -15,7 +15,14 @@ from torch import Tensor
 
 from lift_theory.surfaces import scale_axes
 from lift_train.denoisers import Denoiser
-from lift_train.measure.passes import Batch, Measurement, differences, mean_and_error, squared_norms
+from lift_train.measure.passes import (
+    Batch,
+    Measurement,
+    differences,
+    evaluating,
+    mean_and_error,
+    squared_norms,
+)
 from lift_train.measure.surfaces import dataset, grid_points
 
 
@@ -131,7 +138,9 @@ def explained_variance(
             [squared_norms(differences(found, explained)), squared_norms(differences(found, around))], dim=1
         )
 
-    parts = measurement.run("explained variance", points, values, reference=other.fingerprint)
+    kept = {} if folder is None else {"reference": other.fingerprint}
+    with evaluating(reference):
+        parts = measurement.run("explained variance", points, values, **kept)
     rest, whole = parts[:, :, 0], parts[:, :, 1]
     total = np.maximum(whole.mean(axis=1), np.finfo(float).tiny)
     share = rest.mean(axis=1) / total

@@ -173,7 +173,7 @@ class Measurement:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the denoiser's weights."""
+        """Digest of all that the denoiser's predictions depend on."""
         return fingerprint(self.denoiser)
 
     def run(
@@ -194,7 +194,7 @@ class Measurement:
         store = None if self.folder is None else Store(self.folder, self._identity(kind, points, options))
         noise = Noise(scales=self.scales, seed=self.seed, dtype=self.images.dtype, images=len(self.images))
         found = []
-        with torch.no_grad(), _evaluating(self.denoiser):
+        with torch.no_grad(), evaluating(self.denoiser):
             for unit in _counted(len(points), kind, self.progress):
                 done = None if store is None else store.read(unit)
                 if done is None:
@@ -242,16 +242,18 @@ def _device(denoiser: Any, images: Tensor) -> torch.device:
 
 
 @contextmanager
-def _evaluating(denoiser: Any) -> Iterator[None]:
-    """Dropout and the like switched off for a while."""
-    training = isinstance(denoiser, nn.Module) and denoiser.training
-    if training:
-        denoiser.eval()
+def evaluating(denoiser: Any) -> Iterator[None]:
+    """Dropout and the like switched off for a while, in every part that trains."""
+    training = (
+        [part for part in denoiser.modules() if part.training] if isinstance(denoiser, nn.Module) else []
+    )
+    for part in training:
+        part.training = False
     try:
         yield
     finally:
-        if training:
-            denoiser.train()
+        for part in training:
+            part.training = True
 
 
 def _counted(count: int, description: str, progress: bool) -> Iterator[int]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-FORMAT = "lift-train measurement 1"
+FORMAT = "lift-train measurement 2"
 
 
 class Store:
@@ -61,10 +61,32 @@ class Store:
 
 
 def fingerprint(denoiser: Any) -> str:
-    """Digest of all weights, or the name of what has none."""
+    """Digest of all that a denoiser's predictions depend on: parameters, buffers, parametrisation, `identity`.
+
+    Raises:
+        ValueError: if the denoiser is no module, whose weights could be told apart, and names no `identity`.
+    """
+    module = denoiser if isinstance(denoiser, nn.Module) else None
+    identity = getattr(denoiser, "identity", None)
+    if identity is not None and not isinstance(identity, str):
+        raise ValueError(f"the identity of a denoiser must be a string; got {identity!r}.")
+    if module is None and not identity:
+        raise ValueError(
+            f"results of a {type(denoiser).__name__} cannot be kept in a folder: it has no weights by which it "
+            "could be told from another. Give it an attribute identity, a string that changes whenever its "
+            "predictions do, such as FunctionDenoiser(function, scales, identity='mine, version 2'), or leave "
+            "out the folder."
+        )
     digest = hashlib.sha256(type(denoiser).__name__.encode())
-    if isinstance(denoiser, nn.Module):
-        for name, tensor in sorted(denoiser.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    for fact in (identity, getattr(denoiser, "parametrisation", None)):
+        digest.update(f"|{fact!r}".encode())
+    if module is not None:
+        for name, tensor in sorted([*module.named_parameters(), *module.named_buffers()], key=_name):
+            digest.update(f"|{name} {tuple(tensor.shape)} {tensor.dtype}|".encode())
+            plain = tensor.detach().cpu().contiguous().reshape(-1)  # a number has no bytes to view
+            digest.update(plain.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _name(named: tuple[str, torch.Tensor]) -> str:
+    return named[0]

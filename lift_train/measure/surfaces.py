@@ -46,7 +46,8 @@ def error_surface(
         draws: noise draws per image and point.
         batch: images per call of the denoiser; memory is bounded by it.
         per_image: also return the variable `squared_error` with a dimension `image`, which `curl` needs.
-        folder: where finished points are kept; started again with the same arguments, the measurement goes on.
+        folder: where finished points are kept; started again with the same arguments, the measurement goes on. A
+            denoiser that is no module must then have a string attribute `identity`.
         progress: show a progress bar.
 
     Returns:
@@ -55,8 +56,8 @@ def error_surface(
 
     Raises:
         TypeError: if the denoiser has no scales, or log-SNRs are no numbers.
-        ValueError: for bad axes, fewer than two images, a folder of another measurement, or predictions
-            that are not finite.
+        ValueError: for bad axes, fewer than two images, a folder of another measurement, a folder for a denoiser
+            that has neither weights nor an `identity`, or predictions that are not finite.
 
     Examples:
         >>> import numpy as np, lift_theory as lt

@@ -6,7 +6,7 @@ import torch
 from tolerances import MONTE_CARLO_SIGMAS
 
 import lift_theory as lt
-from lift_train import LinearDenoiser, Scales, measure
+from lift_train import FunctionDenoiser, LinearDenoiser, NetworkDenoiser, Scales, measure
 
 torch.set_num_threads(1)
 SPECTRUM = lt.Spectrum.power_law((8, 8))
@@ -135,6 +135,49 @@ def test_an_interrupted_measurement_goes_on_to_the_same_result(tmp_path):
     np.testing.assert_array_equal(again.mmse, whole.mmse)
     with pytest.raises(ValueError, match="another measurement, which differs in seed"):
         measure.error_surface(denoiser, images, AXIS, batch=4, folder=tmp_path / "s", seed=1)
+
+
+class Pointwise(torch.nn.Module):
+    """A network of one number."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, inputs, logsnr):
+        return [self.gain * z for z in inputs]
+
+
+def networks(**changes):
+    given = {"std": [0.5], "parametrisation": "v"} | changes
+    return NetworkDenoiser(Pointwise(), Scales(lt.SingleScale(), (1, 8, 8)), **given)
+
+
+@pytest.mark.parametrize("change", [{"std": [0.6]}, {"parametrisation": "eps"}], ids=str)
+def test_a_folder_tells_denoisers_of_equal_weights_apart(change, tmp_path):
+    images = SPECTRUM.sample(4, seed=8)
+    first = measure.error_surface(networks(), images, [0.0], folder=tmp_path / "s")
+    again = measure.error_surface(networks(), images, [0.0], folder=tmp_path / "s")
+    np.testing.assert_array_equal(again.mmse, first.mmse)
+    with pytest.raises(ValueError, match="differs in denoiser"):
+        measure.error_surface(networks(**change), images, [0.0], folder=tmp_path / "s")
+
+
+def test_a_folder_needs_to_know_functions_by_name(tmp_path):
+    scales, images = Scales(lt.SingleScale(), (1, 8, 8)), SPECTRUM.sample(4, seed=8)
+    nameless = FunctionDenoiser(lambda zs, logsnr: zs, scales)
+    with pytest.raises(ValueError, match="attribute identity"):
+        measure.error_surface(nameless, images, [0.0], folder=tmp_path / "s")
+    with pytest.raises(ValueError, match="attribute identity"):
+        measure.explained_variance(networks(), images, [0.0], nameless, folder=tmp_path / "e")
+    same, zero = (
+        FunctionDenoiser(lambda zs, logsnr, by=by: [by * z for z in zs], scales, identity=f"times {by}")
+        for by in (1.0, 0.0)
+    )
+    kept = measure.error_surface(same, images, [0.0], folder=tmp_path / "s")
+    np.testing.assert_array_equal(kept.mmse, measure.error_surface(same, images, [0.0]).mmse)
+    with pytest.raises(ValueError, match="differs in denoiser"):
+        measure.error_surface(zero, images, [0.0], folder=tmp_path / "s")
 
 
 def test_surfaces_survive_a_file(tmp_path):

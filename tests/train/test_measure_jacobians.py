@@ -142,3 +142,22 @@ def test_explained_variance():
     wanted = [1 - rest[p].sum() / whole[p].sum() for p in parts]
     found = measure.explained_variance(other, images, [[grid[0]], [grid[1]]], perfect).squeeze()
     close(found.explained_variance, wanted, found.explained_variance_standard_error + 2e-3)
+
+
+class Dropping(torch.nn.Module):
+    """A denoiser that in training halves everything, with a part that is never trained."""
+
+    def __init__(self, scales):
+        super().__init__()
+        self.scales, self.frozen = scales, torch.nn.Identity().eval()
+
+    def forward(self, zs, logsnr):
+        return [0.5 * z if self.training else z for z in zs]
+
+
+def test_explained_variance_switches_both_denoisers_to_evaluation():
+    scales, images = Scales(lt.HaarBands(), (1, 8, 8)), SPECTRUM.sample(20, seed=6)
+    denoiser, reference = Dropping(scales), Dropping(scales)
+    found = measure.explained_variance(denoiser.eval(), images, POINTS, reference)
+    np.testing.assert_array_equal(found.explained_variance, 1.0)
+    assert [reference.training, reference.frozen.training, denoiser.training] == [True, False, False]
