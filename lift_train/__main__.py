@@ -70,8 +70,7 @@ class _OfARun:
 
     def images(self) -> data.Images:
         """The images of the run, training and held-out."""
-        config = self.settings
-        return data.load(config.data, size=config.size, channels=config.channels, limit=config.limit)
+        return images_of(self.run_folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,7 @@ class Sample(_OfARun):
     sampler: SamplerName = "ddim"
     """The sampler."""
     seed: int = 0
-    """Of the first image; image i has seed + i."""
+    """Of the set; every image has a stream of random numbers of its own."""
     batch: int = 64
     """Images that are denoised together."""
 
@@ -133,7 +132,7 @@ class Measure(_OfARun):
         self.out.parent.mkdir(parents=True, exist_ok=True)
         surface = measure.error_surface(
             self.denoiser(),
-            self.images().held_out[: self.n],
+            some(self.images().held_out, self.n),
             np.linspace(self.low, self.high, self.points),
             seed=self.seed,
             batch=self.batch,
@@ -164,10 +163,7 @@ class Evaluate:
     def run(self, console: Console) -> None:
         """Print the distances with their intervals."""
         images = np.load(self.samples)["images"]
-        config = settings_of(self.run_folder)
-        held_out = data.load(
-            config.data, size=config.size, channels=config.channels, limit=config.limit
-        ).held_out
+        held_out = images_of(self.run_folder).held_out
         kinds = {"pixels": Pixels, "random": RandomConvolutions, "efflite0": EfficientNetLite0}
         found = [
             distance(images, held_out, kinds[name]())
@@ -195,6 +191,27 @@ def settings_of(folder: Path) -> TrainConfig:
     facts = read_json(folder / "config.json", FORMAT)
     facts.pop("format")
     return TrainConfig.from_json(facts)
+
+
+def images_of(folder: Path) -> data.Images:
+    """The images that a run was trained on, loaded again.
+
+    Raises:
+        ValueError: if its settings no longer lead to them, as for a run that was given images of its own.
+    """
+    config = settings_of(folder)
+    found = data.load(config.data, size=config.size, channels=config.channels, limit=config.limit)
+    if found.provenance["sha256"] != read_json(folder / "run.json", FORMAT)["data"]["sha256"]:
+        raise ValueError(
+            f"{config.data!r} does not give the images that {folder} was trained on; if it was trained from Python on "
+            "images of its own, measure and evaluate it from Python, too"
+        )
+    return found
+
+
+def some(images: np.ndarray, count: int) -> np.ndarray:
+    """At most so many images, evenly from all, so that every source is among them."""
+    return images[np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)]
 
 
 def gaussian_path(command: Sample, denoiser: Any, steps: int, console: Console) -> lt.Path:
@@ -227,8 +244,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         defaults = TrainConfig()
-        if "--like" in arguments[:-1]:
-            defaults = settings_of(Path(arguments[arguments.index("--like") + 1]))
+        like = [word.partition("=")[2] for word in arguments if word.startswith("--like=")]
+        if like or "--like" in arguments[:-1]:
+            defaults = settings_of(Path(like[0] if like else arguments[arguments.index("--like") + 1]))
         commands = (
             Annotated[Train, tyro.conf.subcommand("train", default=Train(out=tyro.MISSING, config=defaults))]
             | Annotated[Sample, tyro.conf.subcommand("sample")]

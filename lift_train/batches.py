@@ -18,20 +18,23 @@ from lift_train.scales import Scales, Values
 class Batches:
     """Images, log-SNRs and noise of every update, the same whatever has gone before."""
 
-    def __init__(self, images: Float[Tensor, "n c h w"], scales: Scales, config: TrainConfig) -> None:
-        self.images, self.scales, self.config = images, scales, config
+    def __init__(
+        self, images: Float[Tensor, "n c h w"], scales: Scales, config: TrainConfig, stream: int = 1
+    ) -> None:
+        self.images, self.scales, self.config, self.stream = images, scales, config, stream
+        self.path = config.noise.points(len(scales.names))
         self._order: tuple[int, Tensor] = -1, torch.empty(0)
 
     def draw(self, step: int) -> tuple[Tensor, Tensor, Values]:
         """Images, log-SNRs and white noise on the grids for update number `step`."""
         config = self.config
-        generator = _generator(config.seed, 1, step)
+        generator = _generator(config.seed, self.stream, step)
         first = step * config.batch
         images = self.images[torch.tensor([self._index(first + i) for i in range(config.batch)])]
         if config.flips:
             mirrored = torch.rand(config.batch, generator=generator) < 0.5
             images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-        logsnr = config.noise.draw(config.batch, len(self.scales.names), generator)
+        logsnr = config.noise.draw(config.batch, len(self.scales.names), generator, self.path)
         noise = [
             torch.randn(config.batch, *grid, generator=generator, dtype=images.dtype)
             for grid in self.scales.grids
@@ -49,9 +52,14 @@ class Batches:
         return int(self._order[1][place])
 
 
+def stream_seed(*numbers: int) -> int:
+    """A seed for every tuple of numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
 def _generator(*numbers: int) -> torch.Generator:
     """A stream of its own for every tuple of numbers."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
+    return torch.Generator().manual_seed(stream_seed(*numbers))
 
 
 def noisy(scales: Scales, clean: Values, logsnr: Tensor, noise: Values) -> Values:

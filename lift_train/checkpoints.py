@@ -48,13 +48,13 @@ def write(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
         OSError: if the disk is full or not writable; what was stored before is untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     stem = f"step-{checkpoint.step:08d}"
     weights, record = folder / f"{stem}.safetensors", folder / f"{stem}.json"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     try:
         with _replacing(weights) as temporary:
             save_file(tensors, temporary)
-            _flush(temporary)
         facts = {
             "format": FORMAT,
             "step": checkpoint.step,
@@ -72,6 +72,15 @@ def write(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
         for suffix in (".json", ".safetensors"):  # in this order: a record promises its weights
             (folder / f"step-{old:08d}{suffix}").unlink(missing_ok=True)
     return record
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a kill in the middle of writing left behind: unfinished files, and weights without a record."""
+    for file in folder.glob(".step-*"):
+        file.unlink(missing_ok=True)
+    for weights in folder.glob("step-*.safetensors"):
+        if not weights.with_suffix(".json").exists():
+            weights.unlink(missing_ok=True)
 
 
 def steps(folder: Path) -> list[int]:
@@ -101,6 +110,8 @@ def read(folder: Path, step: int | None = None) -> Checkpoint:
         f"Remove {record} to go on from step {others[-1]}." if others else "No other checkpoint is there."
     )
     facts = read_json(record, FORMAT)
+    if {"step", "bytes", "sha256"} - set(facts) or facts["step"] != chosen:
+        raise CheckpointError(f"{record} is not the record of step {chosen}. {way_out}")
     if not weights.exists():
         raise CheckpointError(f"{weights} is missing though {record.name} promises it. {way_out}")
     size = weights.stat().st_size
@@ -117,9 +128,13 @@ def read(folder: Path, step: int | None = None) -> Checkpoint:
 
 def write_json(file: Path, facts: Mapping[str, Any]) -> None:
     """Replace a JSON file as a whole."""
+    write_text(file, json.dumps(facts, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace a text file as a whole."""
     with _replacing(file) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        _flush(temporary)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(file: Path, kind: str) -> dict[str, Any]:
@@ -153,15 +168,20 @@ class _replacing:  # noqa: N801 - a context manager read like a verb
     def __exit__(self, kind: Any, *_: Any) -> None:
         try:
             if kind is None:
+                _flush(self.temporary)
                 self.temporary.replace(self.target)
+                _flush(self.target.parent)
         finally:
             self.temporary.unlink(missing_ok=True)
 
 
-def _flush(file: Path) -> None:
-    """Wait until the content has reached the disk, so that the name never gets there before it."""
-    with file.open("rb+") as handle:
-        os.fsync(handle.fileno())
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, have reached the disk: content before its name, new before old."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _digest(file: Path) -> str:

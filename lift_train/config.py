@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lift_train.denoisers import Parametrisation
 from lift_train.noise import NoiseLevels, Weighting
@@ -76,13 +76,25 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         least = {"steps": 1, "batch": 1, "save_every": 1, "evaluate_every": 1, "log_every": 1, "keep": 1}
-        for name, bound in {**least, "warmup": 0}.items():
+        for name, bound in {**least, "size": 1, "warmup": 0, "seed": 0}.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < bound:
                 raise ValueError(f"{name} must be a whole number, at least {bound}; got {value!r}")
         for name, value in (("learning_rate", self.learning_rate), ("clip", self.clip)):
             if not (value > 0.0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be positive and finite; got {value!r}")
+        kinds = {
+            "parametrisation": get_args(Parametrisation),
+            "weighting": get_args(Weighting),
+            "decay": ("constant", "cosine"),
+            "precision": ("float32", "bfloat16"),
+            "channels": (1, 3),
+        }
+        for name, choices in kinds.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}")
+        if not (self.weight_decay >= 0.0 and math.isfinite(self.weight_decay)):
+            raise ValueError(f"weight_decay must be finite and not negative; got {self.weight_decay!r}")
         if not all(0.0 < decay < 1.0 for decay in self.ema):
             raise ValueError(f"ema must hold decays between 0 and 1; got {self.ema}")
 

@@ -43,6 +43,9 @@ class FunctionDenoiser:
     Args:
         function: takes noisy scales and log-SNRs (batch, scales), returns predictions of the clean scales.
         scales: what the scales are.
+        device: where it computes, such as "cuda"; the CPU if not given.
+        identity: a name for what it computes, such as a version of its weights. Measurements that are kept in a folder
+            need one, since a function has no weights to be recognised by.
 
     >>> scales = Scales(lt.SingleScale(), (1, 4, 4))
     >>> shrink = FunctionDenoiser(lambda zs, logsnr: [z / 2 for z in zs], scales)
@@ -50,11 +53,20 @@ class FunctionDenoiser:
     tensor([0.5000])
     """
 
-    def __init__(self, function: Callable[[Values, LogSNR], Sequence[Tensor]], scales: Scales) -> None:
+    def __init__(
+        self,
+        function: Callable[[Values, LogSNR], Sequence[Tensor]],
+        scales: Scales,
+        *,
+        device: str | None = None,
+        identity: str | None = None,
+    ) -> None:
         if not callable(function):
             raise TypeError(f"function must be a callable (zs, logsnr) -> predictions; got {function!r}")
         self.function = function
         self.scales = scales
+        self.device = torch.device(device or "cpu")
+        self.identity = identity
 
     def __call__(self, zs: Values, logsnr: LogSNR) -> Values:
         """Predictions of the clean scales, their shapes checked."""
@@ -114,7 +126,7 @@ class NetworkDenoiser(Trainable):
     Args:
         network: maps inputs of unit variance to raw outputs on the same grids.
         scales: what the scales are.
-        std: standard deviation of each clean scale, over the coefficients of all training images.
+        std: root mean square of each clean scale, over the coefficients of training images.
         parametrisation: what the raw output stands for, see `coefficients`.
 
     Predictions are projected onto what the coefficients can be.
@@ -149,7 +161,8 @@ class NetworkDenoiser(Trainable):
             per_scale(skip, k).to(dtype) * z + per_scale(out, k).to(dtype) * f.to(dtype)
             for k, (z, f) in enumerate(zip(zs, raw, strict=True))
         ]
-        return self.scales.project(predictions)
+        with torch.autocast(zs[0].device.type, enabled=False):  # bands stay exact under mixed precision
+            return self.scales.project(predictions)
 
 
 class LinearDenoiser(Trainable):

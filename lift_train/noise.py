@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,8 +56,28 @@ class NoiseLevels:
                 f"a path to train along needs both its file and along > 0; got path={self.path}, along={self.along:g}"
             )
 
-    def draw(self, count: int, scales: int, generator: torch.Generator) -> Float[Tensor, "count scales"]:
-        """Log-SNRs of a batch.
+    def points(self, scales: int) -> Float[np.ndarray, "points scales"] | None:
+        """The finite points of the path to train along, read from its file.
+
+        Raises:
+            ValueError: if it has another number of scales.
+        """
+        if self.path is None:
+            return None
+        points = lt.Path.load(str(self.path)).logsnr
+        points = points[np.isfinite(points).all(axis=1)]
+        if points.shape[1] != scales:
+            raise ValueError(f"{self.path} is a path of {points.shape[1]} scales; the model has {scales}")
+        return points
+
+    def draw(
+        self,
+        count: int,
+        scales: int,
+        generator: torch.Generator,
+        points: Float[np.ndarray, "points scales"] | None = None,
+    ) -> Float[Tensor, "count scales"]:
+        """Log-SNRs of a batch; `points` are those of the path, read from its file if not given.
 
         Each scale is stratified: the batch holds one value of each of `count` equal intervals, in an order of its
         own, so that scales stay independent while the average over a batch varies less (Kingma et al. 2021, app. I).
@@ -68,10 +89,10 @@ class NoiseLevels:
             return (order + torch.rand(count, generator=generator, dtype=torch.float64)) / count
 
         levels = torch.stack([self.low + (self.high - self.low) * stratified() for _ in range(scales)], dim=1)
-        if self.path is not None:
+        points = self.points(scales) if points is None else points
+        if points is not None:
             chosen = torch.rand(count, generator=generator, dtype=torch.float64) < self.along
             where = stratified().numpy()
-            points = self._points(scales)
             index = np.linspace(0.0, 1.0, len(points))
             on = torch.stack(
                 [torch.from_numpy(np.interp(where, index, points[:, k])) for k in range(scales)], dim=1
@@ -80,33 +101,39 @@ class NoiseLevels:
             levels = torch.where(chosen[:, None], on, levels)
         return levels.float()
 
-    def _points(self, scales: int) -> Float[np.ndarray, "points scales"]:
-        points = lt.Path.load(str(self.path)).logsnr
-        points = points[np.isfinite(points).all(axis=1)]
-        if points.shape[1] != scales:
-            raise ValueError(f"{self.path} is a path of {points.shape[1]} scales; the model has {scales}")
-        return points
-
 
 def loss_weights(
-    weighting: Weighting, logsnr: Float[Tensor, "batch scales"], std: Float[Tensor, " scales"]
+    weighting: Weighting,
+    logsnr: Float[Tensor, "batch scales"],
+    std: Float[Tensor, " scales"],
+    sizes: Sequence[int],
 ) -> Float[Tensor, "batch scales"]:
-    """What a squared error of the clean scale counts.
+    """What a squared error, summed over the coefficients of a scale, counts.
 
-    - "path_kl": `g_k / 2`. The path cost is `(1/2) sum_k int mse_k dg_k` less the information, and `dg = g dlogsnr`,
-      so that under the uniform law of log-SNRs the loss, times the width of the range, is the cost of many small
-      steps and its gradient that of the bound on the KL divergence of the samples. Equal to a squared error of the
-      noise.
-    - "unit": `(sigma^2 + s^2) / (sigma s)^2`, the squared error of the raw output of the "v" parametrisation: every
-      noise level counts alike at the beginning (Karras et al. 2022, eq. 8).
+    - "path_kl": `g_k / (2 n)`, n the number of all coefficients. Fine steps along a path make the error
+      `(1/2) sum_k mse_k dg_k` less the information, and `dg = g dlogsnr`. So where all scales move in lock-step and
+      uniformly in log-SNR, the loss times n and the width of the range is that sum, and its gradient that of the bound
+      on the KL divergence of the samples. With independent scales it is the mean of that density over the square. In
+      other words: the squared error of the noise.
+    - "unit": `(sigma^2 + s^2) / (sigma s)^2 / n_k`, the mean squared error of the raw output of the "v"
+      parametrisation: every scale and every noise level counts alike at the beginning (Karras et al. 2022, eq. 8).
 
     The optimum is the posterior mean under both.
 
-    >>> loss_weights("path_kl", torch.zeros(1, 2), torch.ones(2))
-    tensor([[0.5000, 0.5000]])
+    Args:
+        weighting: one of the two.
+        logsnr: of the images, nats.
+        std: root mean square of each clean scale.
+        sizes: number of coefficients of each scale.
+
+    Raises:
+        ValueError: for another word.
+
+    >>> loss_weights("path_kl", torch.zeros(1, 2), torch.ones(2), (4, 1))
+    tensor([[0.1000, 0.1000]])
     """
     if weighting == "path_kl":
-        return 0.5 * torch.exp(logsnr)
+        return 0.5 * torch.exp(logsnr) / sum(sizes)
     if weighting == "unit":
-        return torch.exp(logsnr) + std**-2
+        return (torch.exp(logsnr) + std**-2) / torch.tensor(sizes, device=logsnr.device)
     raise ValueError(f"weighting must be 'unit' or 'path_kl'; got {weighting!r}")

@@ -137,6 +137,6 @@ def metric_lines(file: Path) -> list[dict[str, float]]:
 
 def cut_metrics(file: Path, step: int) -> None:
     """Forget metrics of updates that are about to be done again."""
-    kept = [line for line in metric_lines(file) if line["step"] <= step]
     if file.exists():
-        file.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        kept = [line for line in metric_lines(file) if line["step"] <= step]
+        checkpoints.write_text(file, "".join(json.dumps(line) + "\n" for line in kept))

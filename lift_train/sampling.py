@@ -6,14 +6,15 @@ stream of random numbers of its own, so a sample depends on its seed and not on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 import lift_theory as lt
 from lift_train.denoisers import Denoiser
@@ -28,7 +29,8 @@ class Samples:
 
     Attributes:
         images: read from the scales, (n, height, width, 3), or (n, height, width) in grey. Not clipped.
-        scales: the state at the end of the path, one array (n, channels_k, height_k, width_k) per scale.
+        scales: the state at the end of the path, one array (n, channels_k, height_k, width_k) per scale; given
+            scales as they were given.
         calls: calls of the denoiser per image (NFE).
     """
 
@@ -49,7 +51,9 @@ def sample(
     seed: int = 0,
     *,
     given: Mapping[str, Any] | None = None,
+    first: int = 0,
     batch: int = 64,
+    device: str | None = None,
     on_step: Callable[[int, Values], None] | None = None,
 ) -> Samples:
     """Draw images along a path.
@@ -62,11 +66,13 @@ def sample(
         path: one column per scale, finest first.
         n: number of images.
         sampler: "ddim", "ancestral", "heun" (two calls a step) or "dpmpp2m" (DPM-Solver++(2M)).
-        seed: of the first image; image i has seed + i.
+        seed: of the set; every image has a stream of random numbers of its own, made of the seed and its number.
         given: clean values of some scales, (n, channels_k, height_k, width_k) or as images, for conditional use: a
             given coarse scale makes super-resolution. The path has to stand still in these scales, at the log-SNR at
-            which they are shown to the denoiser with noise of that level.
+            which they are shown to the denoiser with noise of that level; only a last step to clean data may move them.
+        first: number of the first image, to draw a set in parts.
         batch: images that are denoised together.
+        device: where to sample; that of the denoiser if not given.
         on_step: called after every step with its number and the state of the batch.
 
     Raises:
@@ -87,20 +93,26 @@ def sample(
         )
     if len(path.scales) != len(scales.names):
         raise ValueError(f"the denoiser has scales {scales.names}; the path has {path.scales}")
-    for name, value in (("n", n), ("batch", batch)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1; got {value!r}")
+    if set(path.scales) == set(scales.names) and tuple(path.scales) != scales.names:
+        raise ValueError(
+            f"the path lists its scales as {path.scales}, the denoiser as {scales.names}; reorder them"
+        )
+    for name, value, least in (("n", n, 1), ("batch", batch, 1), ("first", first, 0), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
     if sampler not in STEPS:
         raise ValueError(f"unknown sampler {sampler!r}; choose one of {', '.join(STEPS)}")
     clean = _given(given or {}, scales, path, n)
-    device = _device(denoiser)
+    where = torch.device(device) if device else _device(denoiser)
     parts = []
-    for first in range(0, n, batch):
-        count = min(batch, n - first)
-        streams = _Streams(scales, [seed + first + i for i in range(count)], device)
-        known = {k: values[first : first + count].to(device) for k, values in clean.items()}
-        parts.append(_one_batch(denoiser, path, sampler, streams, known, on_step))
-    values = [torch.cat(column).cpu() for column in zip(*parts, strict=True)]
+    with _evaluating(denoiser):
+        for start in range(0, n, batch):
+            count = min(batch, n - start)
+            streams = _Streams(scales, seed, range(first + start, first + start + count), where)
+            known = {k: values[start : start + count].to(where) for k, values in clean.items()}
+            states = _one_batch(denoiser, path, sampler, streams, known, on_step)
+            parts.append([known.get(k, state).cpu() for k, state in enumerate(states)])
+    values = [torch.cat(column) for column in zip(*parts, strict=True)]
     moving = sum(
         1 for start, stop in zip(path.logsnr[:-1], path.logsnr[1:], strict=True) if (stop > start).any()
     )
@@ -115,14 +127,18 @@ def sample(
 class _Streams:
     """White noise on the coefficients, from one generator per image."""
 
-    def __init__(self, scales: Scales, seeds: list[int], device: torch.device) -> None:
+    def __init__(self, scales: Scales, seed: int, numbers: range, device: torch.device) -> None:
         self.scales, self.device = scales, device
-        states = [np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] for seed in seeds]
-        self.generators = [torch.Generator().manual_seed(int(state)) for state in states]
+        self.generators = [
+            np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, number))))
+            for number in numbers
+        ]
 
     def noise(self) -> Values:
         drawn = [
-            torch.stack([torch.randn(*grid, generator=generator) for generator in self.generators])
+            torch.from_numpy(
+                np.stack([generator.standard_normal(grid, dtype=np.float32) for generator in self.generators])
+            )
             for grid in self.scales.grids
         ]
         return [value.to(self.device) for value in self.scales.project(drawn)]
@@ -244,10 +260,11 @@ def _given(given: Mapping[str, Any], scales: Scales, path: lt.Path, n: int) -> d
             raise ValueError(
                 f"given {name!r} must be finite, of shape {(n, *grid)}; got {tuple(tensor.shape)}"
             )
-        if np.ptp(path.logsnr[:, k]) > 0 or not np.isfinite(path.logsnr[:, k]).all():
+        levels = path.logsnr[np.isfinite(path.logsnr[:, k]), k]
+        if np.ptp(levels) > 0:
             raise ValueError(
-                f"the path must stand still in the given scale {name!r}, at a finite log-SNR; it goes from "
-                f"{path.logsnr[0, k]:g} to {path.logsnr[-1, k]:g}"
+                f"the path must stand still in the given scale {name!r} until its last step to clean data; it goes "
+                f"from {levels[0]:g} to {levels[-1]:g}"
             )
         found[k] = tensor.to(torch.float32)
     if len(found) == len(scales.names):
@@ -258,4 +275,18 @@ def _given(given: Mapping[str, Any], scales: Scales, path: lt.Path, n: int) -> d
 def _device(denoiser: Any) -> torch.device:
     parameters = getattr(denoiser, "parameters", None)
     first = next(parameters(), None) if callable(parameters) else None
-    return torch.device("cpu") if first is None else first.device
+    found: torch.device = getattr(denoiser, "device", torch.device("cpu")) if first is None else first.device
+    return found
+
+
+@contextmanager
+def _evaluating(denoiser: Any) -> Iterator[None]:
+    """Switch dropout and the like off, and back afterwards."""
+    training = isinstance(denoiser, nn.Module) and denoiser.training
+    if training:
+        denoiser.eval()
+    try:
+        yield
+    finally:
+        if training:
+            denoiser.train()

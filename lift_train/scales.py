@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
@@ -209,10 +209,17 @@ def _means(images: Images, levels: int) -> Values:
     return list(accumulate(range(levels - 1), lambda x, _: avg_pool2d(x, 2), initial=images))
 
 
-def _separably(values: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
-    """A plane operator that is a product of one on rows and one on columns."""
-    left, right = (torch.as_tensor(m, dtype=values.dtype, device=values.device) for m in (rows, columns))
-    return left @ values @ right.T
+@cache
+def _matrix(kind: str, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The cosine transform of a size ("dct"), or up-sampling from it by a kernel."""
+    matrix = dct_matrix(size) if kind == "dct" else upsample(size, kind)
+    return torch.as_tensor(matrix, dtype=dtype, device=device)
+
+
+def _separably(values: Tensor, kind: str, *, transposed: bool = False) -> Tensor:
+    """A plane operator that is the product of one on rows and one on columns."""
+    left, right = (_matrix(kind, n, values.dtype, values.device) for n in values.shape[-2:])
+    return left.T @ values @ right if transposed else left @ values @ right.T
 
 
 @dataclass(frozen=True)
@@ -239,8 +246,7 @@ class _Residual(_Pyramid):
     kernel: str
 
     def _up(self, coarse: Tensor) -> Tensor:
-        rows, columns = (upsample(n, self.kernel) for n in coarse.shape[-2:])
-        return _separably(coarse, rows, columns)
+        return _separably(coarse, self.kernel)
 
     def analyse(self, images: Images) -> Values:
         means = _means(images, self.levels)
@@ -303,11 +309,11 @@ class _Dct:
 
     @staticmethod
     def _modes(values: Tensor) -> Tensor:
-        return _separably(values, *(dct_matrix(n) for n in values.shape[-2:]))
+        return _separably(values, "dct")
 
     @staticmethod
     def _pixels(modes: Tensor) -> Tensor:
-        return _separably(modes, *(dct_matrix(n).T for n in modes.shape[-2:]))
+        return _separably(modes, "dct", transposed=True)
 
     def analyse(self, images: Images) -> Values:
         modes = self._modes(images)

@@ -8,69 +8,29 @@ processes see the batch that one would.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor, nn
 
 from lift_theory import __version__
 from lift_train import checkpoints
-from lift_train.batches import Batches, load_images, noisy, squared_errors
+from lift_train.batches import Batches, load_images, noisy, squared_errors, stream_seed
 from lift_train.checkpoints import Checkpoint
 from lift_train.config import TrainConfig
 from lift_train.denoisers import Trainable
+from lift_train.monitor import monitor
 from lift_train.noise import loss_weights
+from lift_train.processes import Process, processes
 from lift_train.runs import FORMAT, Run, build, cut_metrics, load_weights, scales_of
 from lift_train.scales import Scales, Values
-
-
-@dataclass(frozen=True)
-class _Process:
-    """This process among those that train together."""
-
-    rank: int
-    count: int
-    device: torch.device
-
-    @property
-    def first(self) -> bool:
-        return self.rank == 0
-
-    def share(self, batch: Tensor) -> Tensor:
-        return batch[self.rank :: self.count].to(self.device, non_blocking=True)
-
-
-@contextmanager
-def _processes(device: str | None) -> Iterator[_Process]:
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    chosen = torch.device(device or (f"cuda:{local}" if torch.cuda.is_available() else "cpu"))
-    if count == 1:
-        yield _Process(0, 1, chosen)
-        return
-    torch.distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    try:
-        yield _Process(torch.distributed.get_rank(), count, chosen)
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 class _Averages:
@@ -115,7 +75,8 @@ def train(
 ) -> Run:
     """Train a denoiser, or go on where an earlier run in the same folder stopped.
 
-    Under `torchrun` all processes train together and give what one would, up to rounding.
+    Under `torchrun` all processes train together and give what one would, up to rounding (and to dropout, whose
+    masks are each process's own).
 
     Args:
         config: what is trained; has to be that of the earlier run, of which only `steps` may grow.
@@ -134,7 +95,7 @@ def train(
         OSError: if the disk is full; earlier checkpoints stay.
     """
     folder = Path(out)
-    with _processes(device) as process:
+    with processes(device) as process:
         return _Training(config, folder, images, denoiser, process, console or Console()).run()
 
 
@@ -147,7 +108,7 @@ class _Training:
         folder: Path,
         images: Any,
         denoiser: Trainable | None,
-        process: _Process,
+        process: Process,
         console: Console,
     ) -> None:
         if config.batch % process.count:
@@ -162,8 +123,12 @@ class _Training:
         torch.manual_seed(config.seed)
         chosen = build(config, self.scales, self.std) if denoiser is None else denoiser
         self.model = chosen.to(process.device)
+        _check_trainable(self.model)
         if process.device.type == "cuda":
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.batches = Batches(train_images, self.scales, config)
+        self.held_out = Batches(held_out, self.scales, dataclasses.replace(config, flips=False), stream=3)
+        path = self.batches.path
         self.facts = {
             "format": FORMAT,
             "version": __version__,
@@ -173,6 +138,7 @@ class _Training:
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "custom": denoiser is not None,
             "data": loaded.provenance,
+            "path": None if path is None else path.tolist(),
         }
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -181,10 +147,8 @@ class _Training:
             betas=(0.9, 0.99),
         )
         self.averages = _Averages(self.model, config.ema)
-        self.batches = Batches(train_images, self.scales, config)
-        self.held_out = Batches(
-            held_out, self.scales, dataclasses.replace(config, flips=False, seed=config.seed + 1)
-        )
+        self.total = torch.zeros((), device=process.device)
+        self.since = 0
         self.module: Any = self.model
         if config.compile:
             self.module = torch.compile(self.module)
@@ -202,37 +166,57 @@ class _Training:
             checkpoints.write_json(self.folder / "config.json", {"format": FORMAT, **self.config.to_json()})
             checkpoints.write_json(self.folder / "run.json", self.facts)
             cut_metrics(self.folder / "metrics.jsonl", step)
-        with self._progress(step) as advance, self._tensorboard() as board:
-            began, since, total = time.perf_counter(), step, torch.zeros(())
+        self.model.train()
+        reporting = (
+            monitor(self.folder, self.console, step=step, steps=self.config.steps, batch=self.config.batch)
+            if self.process.first
+            else nullcontext()
+        )
+        with reporting as reports:
+            began, first = time.perf_counter(), step
             while step < self.config.steps:
-                loss = self._update(step)
+                self.total += self._update(step)
                 step += 1
-                total = total + loss.detach().cpu()
                 self.averages.update(self.model, step)
-                advance(step)
-                last = step == self.config.steps
-                if step % self.config.log_every == 0 or last:
+                if reports is not None:
+                    reports.advance(step)
+                due = {
+                    name: step % getattr(self.config, name) == 0 or step == self.config.steps
+                    for name in ("log_every", "evaluate_every", "save_every")
+                }
+                if due["log_every"] or due["evaluate_every"]:
                     now = time.perf_counter()
-                    line: dict[str, float] = {
+                    line = {
                         "step": step,
-                        "loss": float(total) / (step - since),
+                        "loss": self._mean_loss(step),
                         "learning_rate": self._rate(step - 1),
-                        "images_per_second": (step - since) * self.config.batch / (now - began),
+                        "images_per_second": (step - first) * self.config.batch / (now - began),
+                        **(self._evaluate() if due["evaluate_every"] else {}),
                     }
-                    if not math.isfinite(line["loss"]):
-                        raise ValueError(
-                            f"the loss is {line['loss']} after {step} updates; lower learning_rate or clip. "
-                            "The last checkpoint is still good."
-                        )
-                    if step % self.config.evaluate_every == 0 or last:
-                        line |= self._evaluate()
-                    self._report(line, board)
-                    began, since, total = time.perf_counter(), step, torch.zeros(())
-                if step % self.config.save_every == 0 or last:
+                    if reports is not None:
+                        reports.report(line)
+                    self.total.zero_()
+                    self.since, first, began = step, step, time.perf_counter()
+                if due["save_every"]:
                     self._save(step)
         return Run(folder=self.folder, config=self.config, step=step)
 
+    def _mean_loss(self, step: int) -> float:
+        """Mean loss since the last line of metrics, which has to be finite."""
+        loss = float(self.total) / max(1, step - self.since)
+        if not math.isfinite(loss) or not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            stored = checkpoints.steps(self.stored)
+            kept = (
+                f"the checkpoint of step {stored[-1]} is sound" if stored else "no checkpoint was stored yet"
+            )
+            raise ValueError(
+                f"the loss or the weights are not finite after {step} updates (loss {loss}); {kept}. "
+                "Lower learning_rate or clip."
+            )
+        return loss
+
     def _update(self, step: int) -> Tensor:
+        torch.manual_seed(stream_seed(self.config.seed, 4, step, self.process.rank))  # of dropout
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(step)
         loss = self._loss(self.module, *self.batches.draw(step))
@@ -240,13 +224,10 @@ class _Training:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimizer.step()
-        if self.process.count > 1:
-            loss = loss.detach() / self.process.count
-            torch.distributed.all_reduce(loss)
-        return loss
+        return self.process.mean(loss.detach())
 
     def _loss(self, module: nn.Module, images: Tensor, logsnr: Tensor, noise: Values) -> Tensor:
-        """Mean over images and coefficients of the weighted squared error, summed over scales."""
+        """Mean over images of the weighted squared error, summed over scales."""
         share = self.process.share
         images, logsnr, noise = share(images), share(logsnr), [share(e) for e in noise]
         clean = self.scales.analyse(images)
@@ -259,9 +240,8 @@ class _Training:
         with context:
             predictions = module(zs, logsnr)
         errors = squared_errors(predictions, clean)
-        weights = loss_weights(self.config.weighting, logsnr, self.std.to(logsnr))
-        sizes = torch.tensor(self.scales.sizes, device=errors.device)
-        return (weights * errors / sizes).sum(1).mean()
+        weights = loss_weights(self.config.weighting, logsnr, self.std.to(logsnr), self.scales.sizes)
+        return (weights * errors).sum(1).mean()
 
     def _rate(self, step: int) -> float:
         """Learning rate of the update after `step` updates."""
@@ -288,10 +268,7 @@ class _Training:
         count = max(1, min(8, len(self.held_out.images) // self.config.batch))
         total = sum(self._loss(self.model, *self.held_out.draw(i)) for i in range(count)) / count
         self.model.train()
-        if self.process.count > 1:
-            total = total / self.process.count
-            torch.distributed.all_reduce(total)
-        return float(total)
+        return float(self.process.mean(torch.as_tensor(total)))
 
     def _resume(self) -> int:
         """Go back to the newest checkpoint, if there is one; the number of updates done."""
@@ -307,6 +284,8 @@ class _Training:
         load_weights(self.model, checkpoints.under("model", found.tensors), self.stored)
         self.averages.load(found.tensors)
         checkpoints.restore_optimizer(self.optimizer, checkpoints.under("optimizer", found.tensors))
+        self.total += found.tensors["running.loss"].to(self.total.device)
+        self.since = int(found.tensors["running.since"])
         if self.process.first:
             self.console.print(f"Going on after {found.step} updates in {self.folder}", soft_wrap=True)
         return found.step
@@ -322,72 +301,43 @@ class _Training:
         if changed:
             told = ", ".join(f"{name}: {settings.get(name)!r} before, {now[name]!r} now" for name in changed)
             raise ValueError(f"{self.folder} holds a run with other settings ({told}); choose another folder")
-        for name in ("data", "representation", "shape", "parameters"):
-            if before[name] != self.facts[name]:
+        for name in ("data", "representation", "shape", "parameters", "path"):
+            if before.get(name) != self.facts[name]:
                 raise ValueError(
-                    f"{self.folder} holds a run with another {name} ({before[name]!r} before, {self.facts[name]!r} "
+                    f"{self.folder} holds a run with another {name} ({before.get(name)!r} before, {self.facts[name]!r} "
                     "now); choose another folder"
                 )
 
     def _save(self, step: int) -> None:
+        self._mean_loss(step)
         if not self.process.first:
             return
         tensors = {
             **checkpoints.named("model", self.model.state_dict()),
             **self.averages.tensors(),
             **checkpoints.named("optimizer", checkpoints.optimizer_tensors(self.optimizer)),
+            "running.loss": self.total,
+            "running.since": torch.tensor(self.since),
         }
         checkpoints.write(self.stored, Checkpoint(step=step, tensors=tensors), self.config.keep)
 
-    def _report(self, line: dict[str, float], board: Any) -> None:
-        if not self.process.first:
-            return
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        if board is not None:
-            for name, value in line.items():
-                board.add_scalar(name, value, int(line["step"]))
 
-    @contextmanager
-    def _progress(self, step: int) -> Iterator[Any]:
-        if not self.process.first:
-            yield lambda step: None
-            return
-        columns = (
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+def _check_trainable(model: nn.Module) -> None:
+    """Refuse what would fail only after hours: frozen or shared weights."""
+    parameters = list(model.parameters())
+    if not parameters or not all(p.requires_grad for p in parameters):
+        raise ValueError(
+            "every weight of the denoiser must be trainable; call denoiser.requires_grad_(True), and keep what is "
+            "fixed in buffers"
         )
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task("training", total=self.config.steps, completed=step, rate="")
-            began, first = time.perf_counter(), step
-
-            def advance(now: int) -> None:
-                rate = (now - first) * self.config.batch / (time.perf_counter() - began)
-                bar.update(task, completed=now, rate=f"{rate:.0f} images/s")
-
-            yield advance
-
-    @contextmanager
-    def _tensorboard(self) -> Iterator[Any]:
-        if not self.process.first:
-            yield None
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:  # the metrics are in metrics.jsonl, too
-            yield None
-            return
-        with SummaryWriter(str(self.folder / "tensorboard")) as board:
-            yield board
+    tensors = [t for t in model.state_dict().values() if t.numel()]
+    if len({t.data_ptr() for t in tensors}) < len(tensors):
+        raise ValueError("weights of the denoiser share memory, which checkpoints cannot store; untie them")
 
 
 def _standard_deviations(scales: Scales, images: Tensor) -> Float[Tensor, " scales"]:
     """Root mean square of the coefficients of each scale, over at most 4096 images."""
-    chosen = images[:: max(1, len(images) // 4096)][:4096]
+    chosen = images[torch.linspace(0, len(images) - 1, min(len(images), 4096)).long()]
     squares = [value.double().square().sum() / len(chosen) for value in scales.analyse(chosen)]
     sizes = torch.tensor(scales.sizes, dtype=torch.float64)
     return torch.sqrt(torch.stack(squares) / sizes).clamp_min(1e-6).float()

@@ -41,6 +41,11 @@ def test_what_is_written_is_read_and_old_ones_go(tmp_path):
         (lambda w, r: w.unlink(), "missing"),
         (lambda w, r: r.write_text("{"), "cannot be read"),
         (lambda w, r: r.write_text('{"format": "something else"}'), "is not a"),
+        (lambda w, r: r.write_text(json.dumps({"format": checkpoints.FORMAT})), "not the record of step 2"),
+        (
+            lambda w, r: r.write_text(r.read_text().replace('"step": 2', '"step": 5')),
+            "not the record of step 2",
+        ),
     ],
 )
 def test_damage_is_refused_with_a_way_out(tmp_path, damage, told):
@@ -93,6 +98,15 @@ def test_a_full_disk_loses_nothing(tmp_path):
     assert "the checkpoint of step 1 is intact" in done.stdout
     assert checkpoints.read(tmp_path).step == 1
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json", ".safetensors"]
+
+
+def test_what_a_kill_leaves_behind_is_swept_up(tmp_path):
+    checkpoints.write(tmp_path, some(1))
+    (tmp_path / ".step-00000002.safetensors.123").write_bytes(b"half")
+    (tmp_path / "step-00000002.safetensors").write_bytes(b"weights whose record was never written")
+    checkpoints.write(tmp_path, some(3))
+    assert len(list(tmp_path.iterdir())) == 4
+    assert checkpoints.steps(tmp_path) == [1, 3]
 
 
 def test_nothing_there_is_told(tmp_path):

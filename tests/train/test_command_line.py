@@ -1,6 +1,7 @@
 """The command line as a user types it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -61,9 +62,23 @@ def test_train_measure_sample_evaluate(trained, tmp_path, capsys):
 
 
 def test_a_run_is_reused_as_settings(trained, tmp_path):
-    run("train", "--like", trained, "--out", tmp_path, "--steps", 2, "--ema", 0.5)
-    before, now = (json.loads((folder / "config.json").read_text()) for folder in (trained, tmp_path))
-    assert {name for name in now if now[name] != before[name]} == {"steps", "ema"}
+    for i, like in enumerate((("--like", trained), (f"--like={trained}",))):
+        run("train", *like, "--out", tmp_path / str(i), "--steps", 2, "--ema", 0.5)
+        before, now = (
+            json.loads((folder / "config.json").read_text()) for folder in (trained, tmp_path / str(i))
+        )
+        assert {name for name in now if now[name] != before[name]} == {"steps", "ema"}
+
+
+def test_other_images_than_those_of_the_run_are_refused(trained, tmp_path, capsys):
+    facts = json.loads((trained / "run.json").read_text())
+    facts["data"]["sha256"] = "0" * 64
+    copy = tmp_path / "run"
+    shutil.copytree(trained, copy)
+    (copy / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(SystemExit):
+        run("measure", "--run", copy)
+    assert "does not give the images" in capsys.readouterr().err
 
 
 def test_a_path_is_found_where_none_is_given(trained, tmp_path, capsys):
@@ -97,7 +112,7 @@ def test_help_explains_every_option(capsys):
     told = " ".join(capsys.readouterr().out.split())
     for words in (
         "Updates between checkpoints.",
-        "image i has seed + i",
+        "a stream of random numbers",
         "Log-SNRs of each scale.",
         "EfficientNet",
     ):

@@ -7,6 +7,7 @@ from tolerances import MONTE_CARLO_SIGMAS
 
 import lift_theory as lt
 from lift_train import FunctionDenoiser, LinearDenoiser, NetworkDenoiser, Scales, measure
+from lift_train.measure.passes import mean_and_error, source_numbers
 
 torch.set_num_threads(1)
 SPECTRUM = lt.Spectrum.power_law((8, 8))
@@ -43,6 +44,88 @@ def test_standard_errors_are_calibrated():
         scores.append((found.mmse.values - wanted) / found.mmse_standard_error.values)
     assert np.abs(np.mean(scores, axis=0)).max() < 4 / np.sqrt(60)
     assert 0.75 < np.std(scores) < 1.3
+
+
+def alike(sources, each, seed):
+    """Images of which those from one source share most of their signal, and their sources."""
+    shared, own = SPECTRUM.sample(sources, seed=seed), SPECTRUM.sample(sources * each, seed=1000 + seed)
+    names = np.repeat([f"photograph {i}" for i in range(sources)], each)
+    return np.sqrt(0.9) * shared.repeat(each, axis=0) + np.sqrt(0.1) * own, names
+
+
+def test_standard_errors_over_sources_are_calibrated():
+    """Images of one source are alike; taken as independent they make standard errors far too small."""
+    denoiser = exact(lt.SingleScale())
+    wanted = np.asarray(lt.GaussianModel(SPECTRUM, lt.SingleScale()).mmse(np.array([-2.0])))[0]
+    scores, naive = [], []
+    for seed in range(80):
+        images, sources = alike(40, 4, seed)
+        found = measure.error_surface(denoiser, images, [-2.0], seed=seed, groups=sources, batch=125)
+        scores.append(float(found.mmse[0, 0] - wanted) / float(found.mmse_standard_error[0, 0]))
+        plain = measure.error_surface(denoiser, images, [-2.0], seed=seed, batch=160)
+        naive.append(float(plain.mmse[0, 0] - wanted) / float(plain.mmse_standard_error[0, 0]))
+    assert abs(np.mean(scores)) < 4 / np.sqrt(80)
+    assert 0.75 < np.std(scores) < 1.3
+    assert np.std(naive) > 1.4
+
+
+def test_an_error_over_sources_of_one_size_is_that_of_their_means():
+    values = np.random.default_rng(0).normal(size=(3, 12, 2)).cumsum(axis=1)
+    groups = source_numbers(np.tile(["c", "a", "b"], 4), 12)
+    mean, error = mean_and_error(values, groups)
+    means = values.reshape(3, 4, 3, 2).mean(axis=1)
+    np.testing.assert_allclose(mean, values.mean(axis=1))
+    np.testing.assert_allclose(error, means.std(axis=1, ddof=1) / np.sqrt(3))
+    alone = mean_and_error(values, source_numbers(range(12), 12))[1]
+    np.testing.assert_allclose(alone, mean_and_error(values)[1])
+
+
+MEASUREMENTS = {
+    "error_surface": lambda d, x, g: measure.error_surface(d, x, [0.0], groups=g).mmse_standard_error,
+    "ays_bound": lambda d, x, g: measure.ays_bound(d, x, TWO_STEPS, groups=g).standard_error,
+    "ays_bound's steps": lambda d, x, g: measure.ays_bound(d, x, TWO_STEPS, groups=g).steps_standard_error,
+    "path_cost": lambda d, x, g: measure.path_cost(d, x, TWO_STEPS, groups=g).standard_error,
+    "path_cost's steps": lambda d, x, g: measure.path_cost(d, x, TWO_STEPS, groups=g).steps_standard_error,
+    "jacobian_norms": lambda d, x, g: (
+        measure.jacobian_norms(d, x, [0.0], groups=g).jacobian_norms_standard_error
+    ),
+    "coupling": lambda d, x, g: measure.jacobian_norms(d, x, [0.0], groups=g).coupling_standard_error[
+        ..., 0, 1
+    ],
+    "lift_error_map": lambda d, x, g: (
+        measure.lift_error_map(d, x, [[0.0]] * 2, groups=g).error_standard_error
+    ),
+    "flow_sensitivity": lambda d, x, g: (
+        measure.flow_sensitivity(d, x, [0.0], groups=g).flow_sensitivity_standard_error
+    ),
+    "explained_variance": lambda d, x, g: (
+        measure.explained_variance(d, x, [0.0], HALF, groups=g).explained_variance_standard_error
+    ),
+    "curl": lambda d, x, g: (
+        measure.curl(measure.error_surface(d, x, AXIS[:4], groups=g, per_image=True)).curl_standard_error
+    ),
+}
+TWO_STEPS = lt.Path([[-3.0, -3.0], [0.0, 1.0], [3.0, 3.0]])
+HALF = LinearDenoiser(Scales(lt.HaarBands(), (1, 8, 8)), SPECTRUM.variances / 2)
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_every_measurement_knows_sources(name):
+    """Sources of one image change nothing; pairs of images do."""
+    denoiser, images = exact(lt.HaarBands()), SPECTRUM.sample(6, seed=9)
+    found = [np.asarray(MEASUREMENTS[name](denoiser, images, g)) for g in (None, range(6), list("aabbcc"))]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-15)
+    assert (found[2] > 0).any()
+    assert np.abs(found[2] / found[0] - 1).max() > 1e-3
+
+
+def test_bad_sources_are_refused():
+    denoiser, images = exact(lt.HaarBands()), SPECTRUM.sample(4)
+    for groups, message in ((["a", "b"], "each of the 4 images"), (["a"] * 4, "all images come from")):
+        with pytest.raises(ValueError, match=message):
+            measure.error_surface(denoiser, images, [0.0], groups=groups)
+    with pytest.raises(TypeError, match="names the source of every image"):
+        measure.error_surface(denoiser, images, [0.0], groups="abcd")
 
 
 def test_a_measured_surface_makes_a_model_with_the_costs_of_the_law():

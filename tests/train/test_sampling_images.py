@@ -23,8 +23,8 @@ def exact(representation):
 class Units:
     """Noise of which every number is one in one image and zero in all others, call after call."""
 
-    def __init__(self, scales, seeds, device):
-        self.scales, self.count, self.drawn = scales, len(seeds), 0
+    def __init__(self, scales, seed, numbers, device):
+        self.scales, self.count, self.drawn = scales, len(numbers), 0
         self.sizes = [int(np.prod(grid)) for grid in scales.grids]
 
     def noise(self):
@@ -76,10 +76,13 @@ def test_an_image_depends_on_its_seed_alone(name):
     denoiser, path = exact(lt.HaarBands()), lt.Path(POINTS, ("high", "low"))
     together = sample(denoiser, path, 5, name, seed=3, batch=5)
     split = sample(denoiser, path, 5, name, seed=3, batch=2)
-    later = sample(denoiser, path, 2, name, seed=6)
+    later = sample(denoiser, path, 2, name, seed=3, first=3)
+    other = sample(denoiser, path, 5, name, seed=4)
     np.testing.assert_allclose(split.images, together.images, atol=1e-4)
     np.testing.assert_allclose(later.images, together.images[3:], atol=1e-4)
-    assert np.abs(together.images[0] - together.images[1]).max() > 0.01
+    everything = np.concatenate([together.images, other.images])
+    for i, image in enumerate(everything):  # no two images of two seeds are the same
+        assert all(np.abs(image - another).max() > 0.01 for another in everything[i + 1 :])
 
 
 def test_given_coarse_images_are_kept():
@@ -93,6 +96,7 @@ def test_given_coarse_images_are_kept():
     samples = sample(
         denoiser, path, count, "ancestral", given={"coarse": coarse.expand(count, -1, -1, -1)}, batch=600
     )
+    np.testing.assert_array_equal(samples.scales[1], coarse.expand(count, -1, -1, -1))
     means = scales.analyse(scales.tensor(samples.images))[1]
     assert float((means - coarse).abs().max()) < 0.2  # fine noise of log-SNR 6 averaged over 2x2, at most 0.1
     blind = torch.zeros(1, 1, SIZE, SIZE)
@@ -101,6 +105,9 @@ def test_given_coarse_images_are_kept():
     np.testing.assert_array_less(
         np.abs(samples.images.mean(axis=0) - wanted[0, 0].detach().numpy()), 4.5 * error + 0.01
     )
+    finished = sample(denoiser, path.to_clean_data(), 4, given={"coarse": coarse.expand(4, -1, -1, -1)})
+    ends = scales.analyse(scales.tensor(finished.images))[1]
+    assert float((ends - coarse).abs().max()) < 0.05  # without the fine noise
     with pytest.raises(ValueError, match="stand still"):
         sample(denoiser, lt.Path(POINTS), 1, given={"coarse": coarse})
     with pytest.raises(ValueError, match="unknown scale 'rough'"):
@@ -114,6 +121,8 @@ def test_bad_input_is_told():
     path = lt.Path(POINTS)
     with pytest.raises(ValueError, match="the path has"):
         sample(denoiser, lt.Path(POINTS[:, :1]), 1)
+    with pytest.raises(ValueError, match="reorder"):
+        sample(denoiser, lt.Path(POINTS, ("coarse", "fine")), 1)
     with pytest.raises(TypeError, match=r"lift_theory\.Path"):
         sample(denoiser, POINTS, 1)
     with pytest.raises(ValueError, match="unknown sampler 'euler'"):
@@ -136,3 +145,30 @@ def test_steps_are_reported():
         on_step=lambda i, zs: seen.append((i, len(zs))),
     )
     assert seen == [(i, 2) for i in range(4)]
+
+
+def test_dropout_is_off_while_sampling_and_on_again_afterwards():
+    exact_one = exact(lt.SingleScale())
+
+    class Dropping(torch.nn.Module):
+        scales = exact_one.scales
+
+        def forward(self, zs, logsnr):
+            return [torch.nn.functional.dropout(d, 0.5, self.training) for d in exact_one(zs, logsnr)]
+
+    model = Dropping().train()
+    path = lt.Path(POINTS[:, :1])
+    np.testing.assert_allclose(sample(model, path, 2).images, sample(exact_one, path, 2).images, atol=1e-5)
+    assert model.training
+
+
+def test_given_bands_come_back_clean():
+    """A low band shown with noise of its level must not leave that noise in the image."""
+    denoiser = exact(lt.HaarBands())
+    scales = denoiser.scales
+    image = scales.tensor(LAW.sample(1, seed=5))
+    low = scales.analyse(image)[1]
+    path = lt.Path(np.stack([np.linspace(-6.0, 6.0, 9), np.full(9, 4.0)], axis=1), ("high", "low"))
+    samples = sample(denoiser, path, 3, given={"low": low.expand(3, -1, -1, -1)})
+    found = scales.analyse(scales.tensor(samples.images))[1]
+    torch.testing.assert_close(found, low.expand(3, -1, -1, -1), atol=1e-5, rtol=0)

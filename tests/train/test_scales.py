@@ -50,7 +50,9 @@ def test_projected_noise_has_one_unit_of_variance_per_coefficient(name):
     for k, (unit, size) in enumerate(zip(identity, scales.sizes, strict=True)):
         zeros = [torch.zeros(len(unit), *grid, dtype=torch.float64) for grid in scales.grids]
         zeros[k] = unit
-        assert float(scales.project(zeros)[k].flatten(1).trace()) == pytest.approx(size)
+        projector = scales.project(zeros)[k].flatten(1)
+        torch.testing.assert_close(projector, projector.T)  # with idempotence: orthogonal
+        assert float(projector.trace()) == pytest.approx(size)
 
 
 def test_any_operators_become_vectors():

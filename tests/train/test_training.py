@@ -11,11 +11,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 import lift_theory as lt
 from lift_train import LinearDenoiser, NoiseLevels, Run, TrainConfig, checkpoints, load_denoiser, train
+from lift_train import training as training_module
 from lift_train.batches import Batches
-from lift_train.noise import loss_weights
+from lift_train.denoisers import coefficients
+from lift_train.processes import Process
 from lift_train.scales import Scales
 
 TINY = TrainConfig(
@@ -138,14 +141,16 @@ def test_resuming_after_a_kill_gives_identical_weights(tmp_path, uninterrupted):
         return [{k: v for k, v in line.items() if k != "images_per_second"} for line in run.metrics]
 
     assert [line["step"] for line in resumed.metrics] == [3, 6, 9, 12]
-    after = [line for line in without_speed(resumed) if line["step"] > 6]
-    assert after[-1] == without_speed(uninterrupted)[-1]
+    assert without_speed(resumed) == without_speed(uninterrupted)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="needs torch.distributed")
-def test_two_processes_train_as_one(tmp_path, uninterrupted):
-    folder = tmp_path / "two"
-    script = tmp_path / "script.py"
+def test_two_processes_train_as_one(tmp_path):
+    """Adam hides the scale of gradients, and clipping too; so there is none, and Adam's moments are compared."""
+    config = replace(TINY, clip=1e9)
+    with one_thread():
+        whole = train(config, tmp_path / "one")
+    folder, script = tmp_path / "two", tmp_path / "script.py"
     script.write_text(
         "import json, sys, torch\n"
         "torch.set_num_threads(1)\n"
@@ -155,16 +160,22 @@ def test_two_processes_train_as_one(tmp_path, uninterrupted):
     subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-            *(script, folder, json.dumps(TINY.to_json())),
+            *(script, folder, json.dumps(config.to_json())),
         ],
         check=True,
         capture_output=True,
     )
-    two = Run(folder=folder, config=TINY, step=TINY.steps).metrics
-    for a, b in zip(uninterrupted.metrics, two, strict=True):
+    two = Run(folder=folder, config=config, step=config.steps).metrics
+    for a, b in zip(whole.metrics, two, strict=True):
         assert a.keys() == b.keys()
         for name in a.keys() - {"images_per_second"}:
             assert a[name] == pytest.approx(b[name], rel=2e-5), name
+    one, other = tensors(whole.folder), tensors(folder)
+    assert one.keys() == other.keys()
+    for name in one:
+        size = float(one[name].abs().max())
+        # squared gradients that are rounding alone may differ by themselves
+        torch.testing.assert_close(other[name], one[name], rtol=0, atol=2e-3 * size + 1e-7, msg=name)
 
 
 def test_two_runs_are_the_same_and_a_seed_changes_them(tmp_path, uninterrupted):
@@ -173,7 +184,8 @@ def test_two_runs_are_the_same_and_a_seed_changes_them(tmp_path, uninterrupted):
         runs = [train(c, tmp_path / str(i)) for i, c in enumerate((short, short, replace(short, seed=1)))]
     found = [tensors(run.folder) for run in runs]
     assert_identical(found[0], found[1])
-    assert not torch.equal(next(iter(found[0].values())), next(iter(found[2].values())))
+    changed = [name for name in found[0] if not torch.equal(found[0][name], found[2][name])]
+    assert any(name.startswith("model.") for name in changed)
 
 
 def test_more_steps_go_on_and_other_settings_are_refused(tmp_path):
@@ -259,20 +271,110 @@ def test_log_snrs_fill_the_square_or_the_path(tmp_path):
             NoiseLevels(**wrong)
 
 
-def test_path_weights_make_the_loss_the_path_cost():
-    """The mean of g mse / 2 over uniform log-SNRs, times their range, is the cost of fine steps plus information."""
-    model = lt.GaussianModel(lt.Spectrum.power_law((4, 4)), lt.SingleScale())
-    edges = np.linspace(-6.0, 6.0, 4001)
-    middles = torch.tensor(0.5 * (edges[1:] + edges[:-1]))[:, None]
-    weights = loss_weights("path_kl", middles, torch.ones(1)).numpy()
-    loss = (weights * np.asarray(model.mmse(middles.numpy()))).sum(1).mean()
-    ends = np.asarray(model.mutual_information(np.array([[-6.0], [6.0]])))
-    fine = lt.path_kl(model, lt.Path(edges[:, None]))
-    assert loss * 12.0 == pytest.approx(fine + ends[1] - ends[0], rel=2e-3)
+def loss_of(tmp_path, weighting, levels, representation):
+    """The loss that training sees, of an exact denoiser at given log-SNRs, and the closed form's errors."""
+    law = lt.Spectrum.power_law((4, 4))
+    scales = Scales(representation, (1, 4, 4))
+    config = replace(TINY, size=4, weighting=weighting, batch=len(levels), flips=False)
+    exact = LinearDenoiser(scales, law.variances)
+    training = training_module._Training(
+        config,
+        tmp_path,
+        law.sample(2000, seed=3),
+        exact,
+        Process(device=torch.device("cpu")),
+        Console(quiet=True),
+    )
+    images, _, noise = training.batches.draw(0)
+    loss = float(training._loss(exact, images, torch.tensor(levels, dtype=torch.float32), noise).detach())
+    errors = np.asarray(lt.GaussianModel(law, representation).mmse(levels))
+    return loss, errors, scales, training.std.numpy()
+
+
+def test_path_weights_make_the_loss_the_cost_of_fine_steps(tmp_path):
+    """In lock-step, n times the range times the loss is the path cost and the information, whatever the scale sizes."""
+    end, count = 5.0, 1600
+    levels = np.repeat(-end + 2 * end * (np.arange(count)[:, None] + 0.5) / count, 2, axis=1)
+    loss, _, scales, _ = loss_of(tmp_path, "path_kl", levels, lt.AveragePyramid())
+    model = lt.GaussianModel(lt.Spectrum.power_law((4, 4)), lt.AveragePyramid())
+    fine = lt.Path(np.linspace([-end, -end], [end, end], 4001))
+    gain = np.diff(np.asarray(model.mutual_information(fine.logsnr[[0, -1]])))
+    wanted = lt.path_kl(model, fine) + float(gain[0])
+    assert loss * sum(scales.sizes) * 2 * end == pytest.approx(wanted, rel=0.04)  # 1600 images
+
+
+def test_unit_weights_count_the_raw_output(tmp_path):
+    """The loss is the mean square of F, where the prediction is `skip z + out F`, summed over scales."""
+    levels = np.tile([[1.0, -2.0]], (1000, 1))
+    loss, errors, scales, std = loss_of(tmp_path, "unit", levels, lt.HaarBands())
+    _, out, _ = coefficients(torch.tensor(levels[:1]), torch.tensor(std), "v")
+    wanted = (errors[0] / out[0].numpy() ** 2 / scales.sizes).sum()
+    assert loss == pytest.approx(wanted, rel=0.05)
+
+
+def test_dropout_is_the_same_after_a_stop(tmp_path):
+    class Dropping(LinearDenoiser):
+        def forward(self, zs, logsnr):
+            return [torch.nn.functional.dropout(d, 0.3, self.training) for d in super().forward(zs, logsnr)]
+
+    scales = Scales(lt.SingleScale(), (1, 4, 4))
+    config = replace(TINY, size=4, representation="single", steps=4, decay="constant", learning_rate=0.1)
+    found = {}
+    for name, stops in (("whole", (4,)), ("stopped", (1, 3, 4))):
+        for stop in stops:
+            model = Dropping(scales, np.ones((4, 4))).eval()
+            train(replace(config, steps=stop), tmp_path / name, denoiser=model)
+        found[name] = tensors(tmp_path / name)
+    assert_identical(found["whole"], found["stopped"])
+
+
+def test_what_cannot_be_stored_is_refused_at_once(tmp_path):
+    scales = Scales(lt.SingleScale(), (1, 4, 4))
+    config = replace(TINY, size=4, representation="single")
+    frozen = LinearDenoiser(scales, np.ones((4, 4))).requires_grad_(False)
+    with pytest.raises(ValueError, match="requires_grad"):
+        train(config, tmp_path, denoiser=frozen)
+    tied = LinearDenoiser(scales, np.ones((4, 4)))
+    tied.again = tied.log_variances
+    with pytest.raises(ValueError, match="share memory"):
+        train(config, tmp_path, denoiser=tied)
+
+
+def test_weights_that_are_not_finite_are_never_stored(tmp_path):
+    config = replace(
+        TINY, learning_rate=1e30, clip=1e30, warmup=0, save_every=1, log_every=100, evaluate_every=100
+    )
+    with pytest.raises(ValueError, match="not finite"):
+        train(config, tmp_path)
+    for step in checkpoints.steps(tmp_path / "checkpoints"):
+        stored = checkpoints.read(tmp_path / "checkpoints", step).tensors
+        assert all(bool(t.isfinite().all()) for n, t in stored.items() if n.startswith("model"))
+
+
+def test_another_path_to_train_along_is_another_run(tmp_path):
+    file = tmp_path / "path.json"
+    lt.Path([[-4.0], [4.0]]).save(file)
+    config = replace(
+        TINY, representation="single", steps=1, decay="constant", noise=NoiseLevels(path=file, along=1.0)
+    )
+    train(config, tmp_path / "run")
+    lt.Path([[-5.0], [4.0]]).save(file)
+    with pytest.raises(ValueError, match="another path"):
+        train(replace(config, steps=2), tmp_path / "run")
 
 
 def test_bad_settings_are_told(tmp_path):
-    for wrong in ({"steps": 0}, {"batch": 1.5}, {"learning_rate": 0.0}, {"ema": (1.0,)}, {"warmup": -1}):
+    for wrong in (
+        *(
+            {"steps": 0},
+            {"batch": 1.5},
+            {"learning_rate": 0.0},
+            {"ema": (1.0,)},
+            {"warmup": -1},
+            {"seed": -1},
+        ),
+        *({"precision": "bf16"}, {"decay": "linear"}, {"weighting": "foo"}, {"channels": 2}),
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             replace(TINY, **wrong)
     with pytest.raises(ValueError, match="unknown settings"):
@@ -280,5 +382,3 @@ def test_bad_settings_are_told(tmp_path):
     assert TrainConfig.from_json(TINY.to_json()) == TINY
     with pytest.raises(ValueError, match="preset"):
         train(replace(TINY, network="enormous"), tmp_path)
-    with pytest.raises(ValueError, match="the loss is"):
-        train(replace(TINY, learning_rate=1e30, clip=1e30, warmup=0), tmp_path / "diverges")
