@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from lift_train.measure.passes import (
     Measurement,
     differences,
     evaluating,
-    mean_and_error,
     squared_norms,
 )
+from lift_train.measure.statistics import mean_and_error, source_numbers
 from lift_train.measure.surfaces import dataset, grid_points
 
 
@@ -32,7 +33,7 @@ def curl(surface: xarray.Dataset) -> xarray.Dataset:
     With `F_k = g_k mse_k / 2`, which would be the gradient of the information in log-SNR, it is
     `dF_k/dlam_l - dF_l/dlam_k` for every pair k < l, in nats per squared nat, by cubic splines through the grid. The
     standard error follows from the same derivative of every image's errors, so that the noise which all
-    noise levels share is counted once.
+    noise levels share is counted once; it is one over sources if the surface was measured with `groups`.
 
     Args:
         surface: from `error_surface(..., per_image=True)`, two scales or more, four points or more per axis.
@@ -57,6 +58,8 @@ def curl(surface: xarray.Dataset) -> xarray.Dataset:
     if min(map(len, axes)) < 4:
         raise ValueError(f"every axis needs four log-SNRs or more; got {[len(axis) for axis in axes]}.")
     errors = surface["squared_error"].transpose(*grid, "image", "scale").values
+    sources = surface["source"].values.tolist() if "source" in surface.coords else None
+    groups = source_numbers(sources, errors.shape[-2])
     snr = np.exp(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))
     field = 0.5 * snr[..., None, :] * errors
     slopes = [make_interp_spline(axis, np.eye(len(axis)))(axis, nu=1) for axis in axes]
@@ -68,10 +71,11 @@ def curl(surface: xarray.Dataset) -> xarray.Dataset:
     pairs = list(combinations(range(len(names)), 2))
     for k, other in pairs:
         first, second = derivative(k, other), derivative(other, k)
-        mean = (first - second).mean(axis=-1)
+        difference = (first - second).reshape(-1, first.shape[-1])
+        mean, error = (part.reshape(first.shape[:-1]) for part in mean_and_error(difference, groups))
         size = np.maximum(np.abs(first.mean(axis=-1)), np.abs(second.mean(axis=-1)))
         found["curl"].append(mean)
-        found["curl_standard_error"].append((first - second).std(axis=-1, ddof=1) / np.sqrt(first.shape[-1]))
+        found["curl_standard_error"].append(error)
         found["relative"].append(np.where(size > 0, mean / np.where(size > 0, size, 1.0), 0.0))
     units = {"curl": "nat per squared nat", "curl_standard_error": "nat per squared nat", "relative": "1"}
     return xarray.Dataset(
@@ -95,6 +99,7 @@ def explained_variance(
     *,
     seed: int = 0,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> xarray.Dataset:
@@ -110,6 +115,7 @@ def explained_variance(
         reference: a denoiser of the same scales, such as `LinearDenoiser`.
         seed: of the noise.
         batch: images per call of the denoisers.
+        groups: as for `error_surface`.
         folder: where finished points are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -120,7 +126,9 @@ def explained_variance(
         TypeError: as for `error_surface`.
         ValueError: as for `error_surface`, and if the two denoisers have different scales.
     """
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     other = Measurement.of(reference, images, seed=seed, batch=batch, folder=None, progress=False)
     if other.scales.grids != measurement.scales.grids or other.scales.names != measurement.scales.names:
         raise ValueError(f"the reference must have the scales {measurement.scales}; it has {other.scales}.")
@@ -144,7 +152,7 @@ def explained_variance(
     rest, whole = parts[:, :, 0], parts[:, :, 1]
     total = np.maximum(whole.mean(axis=1), np.finfo(float).tiny)
     share = rest.mean(axis=1) / total
-    error = mean_and_error((rest - share[:, None] * whole) / total[:, None])[1]
+    error = measurement.mean_and_error((rest - share[:, None] * whole) / total[:, None])[1]
     return dataset(
         measurement,
         axes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class AysBound:
 
     Attributes:
         value: the bound for the whole path.
-        standard_error: of `value`, over images.
+        standard_error: of `value`, over images or sources.
         steps: share of every step and scale.
         steps_standard_error: of `steps`.
     """
@@ -43,7 +44,7 @@ class PathCost:
     Attributes:
         riemann_sum: `(1/2) sum_i sum_k (g_k[i+1] - g_k[i]) mse_k(g[i])`; of two paths with the same ends, the one
             with the smaller sum is better for this denoiser, whatever the information.
-        standard_error: of `riemann_sum`, over images; also of `cost` and `approximation`.
+        standard_error: of `riemann_sum`, over images or sources; also of `cost` and `approximation`.
         steps: share of every step and scale.
         steps_standard_error: of `steps`.
         cost: `riemann_sum` less the information gained, None without a reference.
@@ -68,6 +69,7 @@ def ays_bound(
     seed: int = 0,
     pairs: int = 1,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> AysBound:
@@ -85,6 +87,7 @@ def ays_bound(
         seed: of noise and levels.
         pairs: draws per image and step.
         batch: images per call; there are two calls per draw.
+        groups: as for `error_surface`.
         folder: where finished steps are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -95,7 +98,9 @@ def ays_bound(
     References:
         Sabour, Fidler and Kreis 2024, eq. 10 (with half the constant of eqs. 8 and 9).
     """
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     pairs = whole_number(pairs, name="pairs", least=1)
     points = path_points(measurement, path)
     before, gain = torch.from_numpy(points[:-1]), torch.from_numpy(np.diff(np.exp(points), axis=0))
@@ -119,12 +124,13 @@ def ays_bound(
         return 0.5 * move * total / pairs
 
     shares = measurement.run("pairs of noise levels", points[:-1], values, pairs=pairs, path=points.tolist())
-    value, error = total_and_error(shares)
+    steps, steps_error = measurement.mean_and_error(shares)
+    value, error = (float(part[0]) for part in measurement.mean_and_error(shares.sum(axis=(0, 2))[None]))
     return AysBound(
         value=value,
         standard_error=error,
-        steps=shares.mean(axis=1),
-        steps_standard_error=shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1]),
+        steps=steps,
+        steps_standard_error=steps_error,
     )
 
 
@@ -137,6 +143,7 @@ def path_cost(
     seed: int = 0,
     draws: int = 1,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> PathCost:
@@ -153,6 +160,7 @@ def path_cost(
         seed: of the noise.
         draws: noise draws per image and step.
         batch: images per call of the denoiser.
+        groups: as for `error_surface`.
         folder: where finished steps are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -160,14 +168,17 @@ def path_cost(
         TypeError: if `path` is not a path, the denoiser has no scales, or the reference is no model.
         ValueError: as for `ays_bound`.
     """
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     draws = whole_number(draws, name="draws", least=1)
     points = path_points(measurement, path)
     errors = measurement.run(
         "squared errors along a path", points[:-1], squared_errors(denoiser, points, draws), draws=draws
     )
     shares = 0.5 * np.diff(np.exp(points), axis=0)[:, None] * errors
-    value, error = total_and_error(shares)
+    steps, steps_error = measurement.mean_and_error(shares)
+    value, error = (float(part[0]) for part in measurement.mean_and_error(shares.sum(axis=(0, 2))[None]))
     cost = discretization = None
     if reference is not None:
         checked_path(path, reference)
@@ -177,8 +188,8 @@ def path_cost(
     return PathCost(
         riemann_sum=value,
         standard_error=error,
-        steps=shares.mean(axis=1),
-        steps_standard_error=shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1]),
+        steps=steps,
+        steps_standard_error=steps_error,
         cost=cost,
         discretization=discretization,
         approximation=None if cost is None or discretization is None else cost - discretization,
@@ -195,9 +206,3 @@ def path_points(measurement: Measurement, path: Any) -> Float[np.ndarray, "point
     if not np.isfinite(path.logsnr).all():
         raise ValueError("this needs a path with a finite end; leave out the last point at +inf.")
     return np.array(path.logsnr)
-
-
-def total_and_error(shares: Float[np.ndarray, "steps images scales"]) -> tuple[float, float]:
-    """Sum over steps and scales, and its standard error over images."""
-    totals = shares.sum(axis=(0, 2))
-    return float(totals.mean()), float(totals.std(ddof=1) / np.sqrt(len(totals)))

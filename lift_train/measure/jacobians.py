@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from lift_theory._validation import one_of, real_array, whole_number
 from lift_theory.surfaces import scale_axes
 from lift_train.denoisers import Denoiser, LogSNR, Parametrisation
-from lift_train.measure.passes import Batch, Measurement, mean_and_error, squared_norms
+from lift_train.measure.passes import Batch, Measurement, squared_norms
 from lift_train.measure.surfaces import dataset, grid_points
 from lift_train.scales import Values
 
@@ -31,6 +31,7 @@ def jacobian_norms(
     seed: int = 0,
     probes: int = 1,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> xarray.Dataset:
@@ -47,6 +48,7 @@ def jacobian_norms(
         seed: of noise and directions.
         probes: directions per image, point and scale.
         batch: images per call of the denoiser.
+        groups: as for `error_surface`.
         folder: where finished points are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -60,12 +62,14 @@ def jacobian_norms(
         ValueError: as for `error_surface`, and for an unknown prediction.
     """
     one_of(prediction, PREDICTIONS, name="prediction")
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     axes = scale_axes(measurement.scales.names, logsnr)
     found = _norms(measurement, axes, prediction, whole_number(probes, name="probes", least=1))
     norms, clean = found[:, :, 0], found[:, :, 1]
-    mean, error = mean_and_error(norms)
-    coupling, coupling_error = _coupling(clean, np.exp(grid_points(axes)))
+    mean, error = measurement.mean_and_error(norms)
+    coupling, coupling_error = _coupling(measurement, clean, np.exp(grid_points(axes)))
     dims = ("scale", "scale_input")
     return dataset(
         measurement,
@@ -93,6 +97,7 @@ def lift_error_map(
     seed: int = 0,
     probes: int = 4,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> xarray.Dataset:
@@ -111,6 +116,7 @@ def lift_error_map(
         seed: of noise and directions.
         probes: directions per image, point and scale; 4 as published.
         batch: images per call of the denoiser.
+        groups: as for `error_surface`.
         folder: where finished points are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -125,7 +131,9 @@ def lift_error_map(
 
     one_of(factor, tuple(FACTORS), name="factor")
     one_of(prediction, PREDICTIONS, name="prediction")
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     names = measurement.scales.names
     if logsnr is None:
         logsnr = (
@@ -139,7 +147,7 @@ def lift_error_map(
     found = _norms(measurement, axes, prediction, whole_number(probes, name="probes", least=1))
     own = np.einsum("uikk->uik", found[:, :, 0])
     weights = FACTORS[factor](np.exp(grid_points(axes))) / np.array(measurement.scales.sizes)
-    mean, error = mean_and_error(weights[:, None] * own)
+    mean, error = measurement.mean_and_error(weights[:, None] * own)
     return dataset(
         measurement,
         axes,
@@ -157,6 +165,7 @@ def flow_sensitivity(
     *,
     seed: int = 0,
     batch: int = 64,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> xarray.Dataset:
@@ -173,6 +182,7 @@ def flow_sensitivity(
         logsnr: as for `error_surface`.
         seed: of the noise.
         batch: images per call of the denoiser.
+        groups: as for `error_surface`.
         folder: where finished points are kept, as for `error_surface`.
         progress: show a progress bar.
 
@@ -184,7 +194,9 @@ def flow_sensitivity(
         TypeError: as for `error_surface`.
         ValueError: as for `error_surface`.
     """
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     axes = scale_axes(measurement.scales.names, logsnr)
     points = grid_points(axes)
     count = points.shape[1]
@@ -208,7 +220,7 @@ def flow_sensitivity(
             dim=1,
         )
 
-    mean, error = mean_and_error(measurement.run("sensitivity along the flow", points, values))
+    mean, error = measurement.mean_and_error(measurement.run("sensitivity along the flow", points, values))
     dims = ("scale", "scale_input", "scale_other")
     return dataset(
         measurement,
@@ -277,7 +289,9 @@ def _directional(
 
 
 def _coupling(
-    norms: Float[np.ndarray, "points images scales scales"], snr: Float[np.ndarray, "points scales"]
+    measurement: Measurement,
+    norms: Float[np.ndarray, "points images scales scales"],
+    snr: Float[np.ndarray, "points scales"],
 ) -> tuple[Float[np.ndarray, "points scales scales"], Float[np.ndarray, "points scales scales"]]:
     """Coupling and its standard error to first order in the deviations of the norms."""
     gram = norms / (snr * (1.0 + snr))[:, None, None, :]
@@ -288,7 +302,7 @@ def _coupling(
     relative = gram / np.where(mean > 0, mean, 1.0)[:, None]
     diagonal = np.einsum("uikk->uik", relative)
     influence = relative - 0.5 * (diagonal[..., :, None] + diagonal[..., None, :])
-    return coupling, coupling * mean_and_error(influence)[1]
+    return coupling, coupling * measurement.mean_and_error(influence)[1]
 
 
 def _timesteps(alphas_cumprod: Any, points: int) -> Float[np.ndarray, " points"]:

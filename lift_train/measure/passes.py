@@ -8,7 +8,7 @@ it is the same whatever the batch size, the unit or the order, so that differenc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lift_theory._validation import whole_number
 from lift_train.denoisers import Denoiser, LogSNR, per_scale
+from lift_train.measure.statistics import mean_and_error, source_numbers
 from lift_train.measure.storage import FORMAT, Store, fingerprint
 from lift_train.scales import Scales, Values
 
@@ -125,10 +126,11 @@ class Measurement:
         folder: where finished units are kept, so that an interrupted measurement goes on where it was; None for
             nowhere.
         progress: whether to show a progress bar.
+        groups: number of the source of every image; None for images that count as independent.
 
     Raises:
-        TypeError: if the denoiser has no `scales`, or a number is no integer.
-        ValueError: if there are fewer than two images, or one is not finite.
+        TypeError: if the denoiser has no `scales`, a number is no integer, or `groups` is no sequence.
+        ValueError: if there are fewer than two images or sources, or an image is not finite.
     """
 
     denoiser: Denoiser
@@ -137,10 +139,18 @@ class Measurement:
     batch: int
     folder: Path | None
     progress: bool
+    groups: Int[np.ndarray, " images"] | None = None
 
     @staticmethod
     def of(
-        denoiser: Denoiser, images: Any, *, seed: int, batch: int, folder: str | Path | None, progress: bool
+        denoiser: Denoiser,
+        images: Any,
+        *,
+        seed: int,
+        batch: int,
+        folder: str | Path | None,
+        progress: bool,
+        groups: Sequence[Hashable] | None = None,
     ) -> Measurement:
         """A measurement, its arguments checked."""
         if not isinstance(getattr(denoiser, "scales", None), Scales) or not callable(denoiser):
@@ -164,6 +174,7 @@ class Measurement:
             batch=whole_number(batch, name="batch", least=1),
             folder=None if folder is None else Path(folder),
             progress=progress,
+            groups=source_numbers(groups, len(tensor)),
         )
 
     @property
@@ -175,6 +186,12 @@ class Measurement:
     def fingerprint(self) -> str:
         """Digest of all that the denoiser's predictions depend on."""
         return fingerprint(self.denoiser)
+
+    def mean_and_error(
+        self, values: Float[np.ndarray, "units images ..."]
+    ) -> tuple[Float[np.ndarray, "units ..."], Float[np.ndarray, "units ..."]]:
+        """Mean over images and its standard error, over sources where they are known."""
+        return mean_and_error(values, self.groups)
 
     def run(
         self,
@@ -273,10 +290,3 @@ def squared_norms(values: Values) -> Float[Tensor, "batch scales"]:
 def differences(first: Values, second: Values) -> Values:
     """Scale by scale."""
     return [a - b for a, b in zip(first, second, strict=True)]
-
-
-def mean_and_error(
-    values: Float[np.ndarray, "units images ..."],
-) -> tuple[Float[np.ndarray, "units ..."], Float[np.ndarray, "units ..."]]:
-    """Mean over images and its standard error."""
-    return values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])

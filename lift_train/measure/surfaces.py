@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lift_theory import __version__
 from lift_theory._validation import whole_number
 from lift_theory.surfaces import UNITS, scale_axes
 from lift_train.denoisers import Denoiser
-from lift_train.measure.passes import Batch, Measurement, differences, mean_and_error, squared_norms
+from lift_train.measure.passes import Batch, Measurement, differences, squared_norms
 
 
 def error_surface(
@@ -28,6 +29,7 @@ def error_surface(
     draws: int = 1,
     batch: int = 64,
     per_image: bool = False,
+    groups: Sequence[Hashable] | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
 ) -> xarray.Dataset:
@@ -45,7 +47,11 @@ def error_surface(
         seed: of the noise; results depend on nothing else.
         draws: noise draws per image and point.
         batch: images per call of the denoiser; memory is bounded by it.
-        per_image: also return the variable `squared_error` with a dimension `image`, which `curl` needs.
+        per_image: also return the variable `squared_error` with a dimension `image`, which `curl` needs, and with
+            `groups` the coordinate `source` along it.
+        groups: name of the source of every image, such as `Images.held_out_sources`, for standard errors that allow
+            for images of one source (patches of a photograph) being alike; without it images count as independent.
+            They need some ten sources to be right.
         folder: where finished points are kept; started again with the same arguments, the measurement goes on. A
             denoiser that is no module must then have a string attribute `identity`.
         progress: show a progress bar.
@@ -68,12 +74,14 @@ def error_surface(
         >>> dict(surface.mmse.sizes)
         {'logsnr_fine': 3, 'logsnr_coarse': 3, 'scale': 2}
     """
-    measurement = Measurement.of(denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress)
+    measurement = Measurement.of(
+        denoiser, images, seed=seed, batch=batch, folder=folder, progress=progress, groups=groups
+    )
     draws = whole_number(draws, name="draws", least=1)
     axes = scale_axes(measurement.scales.names, logsnr)
     points = grid_points(axes)
     errors = measurement.run("squared errors", points, squared_errors(denoiser, points, draws), draws=draws)
-    mean, error = mean_and_error(errors)
+    mean, error = measurement.mean_and_error(errors)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "mmse": (("scale",), mean),
         "mmse_standard_error": (("scale",), error),
@@ -81,9 +89,17 @@ def error_surface(
     if per_image:
         variables["squared_error"] = (("image", "scale"), errors)
     surface = dataset(measurement, axes, variables, draws=draws)
+    if per_image and measurement.groups is not None:
+        surface = surface.assign_coords(
+            source=("image", measurement.groups, {"long_name": "number of the source"})
+        )
+    over = "images" if measurement.groups is None else "sources"
     for name, (long_name, units) in {
         "mmse": ("squared error of the denoiser, summed over coefficients", UNITS["mmse"][1]),
-        "mmse_standard_error": ("standard error of mmse over images", UNITS["mmse"][1]),
+        "mmse_standard_error": (
+            f"standard error of mmse over {over}",
+            UNITS["mmse"][1],
+        ),
         "squared_error": ("squared error of one image", UNITS["mmse"][1]),
     }.items():
         if name in surface:
@@ -152,6 +168,7 @@ def dataset(
             "conventions": "scales finest first; log-SNR in nats; errors summed over coefficients",
             "images": len(images),
             "images_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
+            **({} if measurement.groups is None else {"sources": int(measurement.groups.max()) + 1}),
             "seed": measurement.seed,
             **attributes,
         },

@@ -7,7 +7,7 @@ from tolerances import MONTE_CARLO_SIGMAS
 
 import lift_theory as lt
 from lift_train import FunctionDenoiser, LinearDenoiser, NetworkDenoiser, Scales, measure
-from lift_train.measure.passes import mean_and_error, source_numbers
+from lift_train.measure.statistics import mean_and_error, source_numbers
 
 torch.set_num_threads(1)
 SPECTRUM = lt.Spectrum.power_law((8, 8))
