@@ -14,6 +14,7 @@ from lift_theory.channels import ModeChannels
 from lift_theory.gaussian import GaussianModel
 from lift_theory.optimize.search import Attempt, OptimizedPath
 from lift_theory.paths import Path
+from lift_theory.representations import SingleScale
 from lift_theory.sampling.curves import OutputCurve
 from lift_theory.sampling.descent import ITERATIONS, Descent
 from lift_theory.sampling.errors import sampling_error
@@ -120,6 +121,8 @@ class OutputError:
     ) -> OptimizedPath:
         """What `optimal_path` does for this objective: sequential quadratic programs from several starts.
 
+        Independent bands between common ends also start from the best single clock, and so never end behind it.
+
         Args:
             model: Gaussian data and its scales.
             steps: number of steps.
@@ -135,6 +138,11 @@ class OutputError:
             loss(state_of(model), self.setting, self.metric), np.asarray(first), np.asarray(last)
         )
         found = list(starts(model, self.sampler, self.metric, steps, search.first, search.last))
+        independent = isinstance(model._channels, ModeChannels) and len(model.scales) > 1
+        if independent and np.ptp(search.first) == np.ptp(search.last) == 0.0:
+            one = GaussianModel(model.law, SingleScale())
+            clock = self.optimize(one, steps, search.first[:1], search.last[:1], thorough).path.logsnr
+            found.append(("best single clock", np.repeat(clock, len(model.scales), axis=1)))
         values = np.array([search.loss(points)[0] for _, points in found])
         if not np.isfinite(values).any():
             self.sampler.check(Path(found[0][1], tuple(model.scales)), state_of(model))

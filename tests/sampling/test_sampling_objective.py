@@ -135,3 +135,14 @@ def test_an_optimised_path_reports_its_error():
         found = lt.optimal_path(model, STEPS, START, STOP, objective=lt.OutputError(metric=metric))
         error = score(model, found.path, metric)
         assert np.isclose(found.cost, error, rtol=ROUND_OFF)
+
+
+def test_a_second_clock_for_independent_bands_is_never_worse_than_one():
+    """Also where the errors of a sampler have both signs, and searches end in different valleys."""
+    law = lt.Spectrum.power_law((8, 8))
+    objective = lt.OutputError(lt.DPMSolverPP2M())
+    one, two = (
+        lt.optimal_path(lt.GaussianModel(law, kind), 8, -8.0, 8.0, objective=objective)
+        for kind in (lt.SingleScale(), lt.DctBands((4,)))
+    )
+    assert two.cost <= one.cost * (1 + 1e-9)
