@@ -26,6 +26,7 @@ _HOMES = {
     "LinearDenoiser": "denoisers",
     "NetworkDenoiser": "denoisers",
     "adapters": "",
+    "features": "",
     "measure": "",
     "metrics": "",
 }

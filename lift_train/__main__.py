@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,9 @@ class Train:
     def run(self, console: Console) -> None:
         """Train, and say where the run is."""
         done = train(self.config, self.out, device=self.device, console=console)
-        if (done.folder / "metrics.jsonl").exists() and done.metrics:
+        if int(os.environ.get("RANK", "0")) > 0:  # the first of several processes speaks for all
+            return
+        if done.metrics:
             console.print(json.dumps(done.metrics[-1]), soft_wrap=True)
         console.print(f"Run: {done.folder}", soft_wrap=True)
 
@@ -85,8 +88,8 @@ class Sample(_OfARun):
     """Steps of the path, where no file is given."""
     n: int = 64
     """Number of images."""
-    sampler: SamplerName = "ddim"
-    """The sampler."""
+    sampler: SamplerName = "ancestral"
+    """The sampler; the path that is found where no file is given is for the ancestral one."""
     seed: int = 0
     """Of the set; every image has a stream of random numbers of its own."""
     batch: int = 64
@@ -182,6 +185,7 @@ class Evaluate:
             )
         console.print(table)
         if self.out is not None:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
             self.out.write_text(json.dumps([dataclasses.asdict(d) for d in found], indent=1) + "\n")
             console.print(f"Distances: {self.out}", soft_wrap=True)
 

@@ -79,7 +79,8 @@ def train(
     masks are each process's own).
 
     Args:
-        config: what is trained; has to be that of the earlier run, of which only `steps` may grow.
+        config: what is trained; has to be that of the earlier run, but for how often it saves, logs and evaluates, and
+            for `steps` where the learning rate does not depend on it (`decay="constant"`).
         out: folder of the run.
         images: `lift_train.data.Images`, or training images (n, height, width[, channels]), in place of those that
             `config.data` names.
@@ -300,7 +301,10 @@ class _Training:
         changed = sorted(name for name in now if name not in free and now[name] != settings.get(name))
         if changed:
             told = ", ".join(f"{name}: {settings.get(name)!r} before, {now[name]!r} now" for name in changed)
-            raise ValueError(f"{self.folder} holds a run with other settings ({told}); choose another folder")
+            raise ValueError(
+                f"{self.folder} holds a run with other settings ({told}); choose another folder"
+                + (", or train with decay='constant' to go on for longer" if changed == ["steps"] else "")
+            )
         for name in ("data", "representation", "shape", "parameters", "path"):
             if before.get(name) != self.facts[name]:
                 raise ValueError(

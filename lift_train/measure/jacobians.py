@@ -12,7 +12,8 @@ import xarray
 from jaxtyping import Float
 from torch import Tensor
 
-from lift_theory._validation import one_of, real_array, whole_number
+from lift_theory._validation import one_of, whole_number
+from lift_theory.paths import table_levels
 from lift_theory.surfaces import scale_axes
 from lift_train.denoisers import Denoiser, LogSNR, Parametrisation
 from lift_train.measure.passes import Batch, Measurement, squared_norms
@@ -307,18 +308,6 @@ def _coupling(
 
 def _timesteps(alphas_cumprod: Any, points: int) -> Float[np.ndarray, " points"]:
     """Log-SNRs of evenly spaced timesteps of a table, from noise to data."""
-    table = real_array(alphas_cumprod, name="alphas_cumprod")
-    if (
-        table.ndim != 1
-        or len(table) < 2
-        or table.min() <= 0
-        or table.max() >= 1
-        or np.any(np.diff(table) >= 0)
-    ):
-        raise ValueError(
-            "alphas_cumprod must be one-dimensional, strictly decreasing and inside (0, 1); "
-            f"got shape {table.shape}."
-        )
+    levels = table_levels(alphas_cumprod)
     count = whole_number(points, name="points", least=2)
-    kept = table[np.unique(np.linspace(0, len(table) - 1, count).round().astype(int))[::-1]]
-    return np.log(kept) - np.log1p(-kept)
+    return levels[np.unique(np.linspace(0, len(levels) - 1, count).round().astype(int))[::-1]]
