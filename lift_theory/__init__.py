@@ -23,6 +23,7 @@ from lift_theory.controls import (  # noqa: E402
 from lift_theory.gaussian import DecoupledModel, GaussianModel, Model, decoupled  # noqa: E402
 from lift_theory.laws import Covariance, Spectrum  # noqa: E402
 from lift_theory.measured import MeasuredModel  # noqa: E402
+from lift_theory.mixtures import GaussianMixture, MixtureModel, MixturePosterior, StandardErrors  # noqa: E402
 from lift_theory.paths import Path, path_kl, to_orthogonal, to_pyramid  # noqa: E402
 from lift_theory.plotting import plot_surface  # noqa: E402
 from lift_theory.representations import (  # noqa: E402
@@ -132,12 +133,15 @@ __all__ = [
     "Euler",
     "EulerMaruyama",
     "ExponentialIntegrator",
+    "GaussianMixture",
     "GaussianModel",
     "GeodesicCurve",
     "HaarBands",
     "Heun",
     "LinearScales",
     "MeasuredModel",
+    "MixtureModel",
+    "MixturePosterior",
     "Model",
     "OptimizedPath",
     "OutputCurve",
@@ -151,6 +155,7 @@ __all__ = [
     "SamplingError",
     "SingleScale",
     "Spectrum",
+    "StandardErrors",
     "VPLinear",
     "break_even_price",
     "compute_aware_path",

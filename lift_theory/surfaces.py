@@ -11,6 +11,7 @@ import numpy as np
 from lift_theory._validation import logsnr_array, real_array
 from lift_theory.gaussian import DecoupledModel, GaussianModel, Model
 from lift_theory.laws import Spectrum
+from lift_theory.mixtures import GaussianMixture, MixtureModel
 
 if TYPE_CHECKING:
     import xarray
@@ -33,7 +34,8 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
 
     Dimensions are `logsnr_<scale>` for every scale, finest first, then `scale` and `scale_other`. Variables are
     `mutual_information`, `mmse(scale)`, `metric(scale, scale_other)`, `coupling(scale, scale_other)` and
-    `step_cost(scale)`: a small step `dlam` common to all scales costs `dlam^2` times the sum of `step_cost`.
+    `step_cost(scale)`: a small step `dlam` common to all scales costs `dlam^2` times the sum of `step_cost`. A
+    `MixtureModel` adds the standard errors of the first three, `mutual_information_standard_error` and so on.
 
     Args:
         model: `GaussianModel`, or any object with the same methods.
@@ -77,6 +79,9 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
         "coupling": ((*grid, "scale", "scale_other"), coupling),
         "step_cost": ((*grid, "scale"), 0.5 * metric.sum(axis=-1)),
     }
+    for name in ("mutual_information", "mmse", "metric"):
+        if f"{name}_standard_error" in found:
+            variables[f"{name}_standard_error"] = (variables[name][0], found[f"{name}_standard_error"])
     coordinates = {
         **{
             name: (name, axis, {"long_name": f"log-SNR of scale {scale}", "units": "nat"})
@@ -87,13 +92,17 @@ def error_surface(model: Model, logsnr: Any = None) -> xarray.Dataset:
         "size": ("scale", list(model.sizes), {"long_name": "number of coefficients", "units": "1"}),
     }
     return xarray.Dataset(
-        {
-            name: (dims, values, dict(zip(("long_name", "units"), UNITS[name], strict=True)))
-            for name, (dims, values) in variables.items()
-        },
+        {name: (dims, values, _described(name)) for name, (dims, values) in variables.items()},
         coords=coordinates,
         attrs=_provenance(model),
     )
+
+
+def _described(name: str) -> dict[str, str]:
+    """Long name and unit of a variable, or of its standard error."""
+    quantity = name.removesuffix("_standard_error")
+    long_name, unit = UNITS[quantity]
+    return {"long_name": long_name if name == quantity else f"standard error of {quantity}", "units": unit}
 
 
 def grid_axes(model: Model, logsnr: Any) -> list[np.ndarray]:
@@ -142,9 +151,14 @@ def _provenance(model: Model) -> dict[str, str]:
         "conventions": "scales finest first; log-SNR in nats; errors summed over coefficients",
     }
     joint = model.joint if isinstance(model, DecoupledModel) else model
-    if isinstance(joint, GaussianModel):
+    if isinstance(joint, MixtureModel):
+        attributes["draws"] = f"{joint.draws} with seed {joint.seed}"
+    if isinstance(joint, GaussianModel | MixtureModel):
         law = joint.law
-        values = law.variances if isinstance(law, Spectrum) else law.matrix
+        if isinstance(law, GaussianMixture):
+            values = np.concatenate([law.weights, law.means.ravel(), law.covariances.ravel()])
+        else:
+            values = law.variances if isinstance(law, Spectrum) else law.matrix
         attributes["representation"] = repr(joint.representation)
         attributes["law"] = f"{type(law).__name__} of shape {law.shape or (law.size,)}"
         attributes["law_sha256"] = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()

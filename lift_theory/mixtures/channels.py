@@ -1,0 +1,389 @@
+"""What noisy scales tell about data from a Gaussian mixture, averaged over draws that are fixed once and for all.
+
+The component J splits every quantity into a part known in closed form and one that is averaged over draws:
+
+    I(x; z)   = I(x; z | J) + I(J; z),      I(J; z) = H(J) - E H(r(z)),
+    mmse_k    = E tr Phi_kk(z),
+    E ||Phi_kl||^2  likewise,               Phi(z) = sum_j r_j R_j + Cov_r(mu_j(z)),
+
+with the responsibilities r_j(z) of the components, their posterior means mu_j(z) and covariances R_j. Nothing is
+averaged that could be integrated: entropies of r instead of log-likelihood ratios, posterior covariances instead of
+squared errors. With one component the averages vanish and the closed form remains.
+
+A draw is a component j, a deviation `x - m_j` and a noise for every scale, used with both signs of deviation and noise;
+components are drawn in proportion to their weights, and what rounding does to the proportions is weighted away. All
+log-SNRs use the same draws: `z = F x + e` with `F = sqrt(g) A` is smooth in them, and so is every average.
+
+Averages of different quantities over the same draws agree with the identities between them only up to their standard
+errors. The cost of a step is therefore defined by the one that keeps it positive and exact for tiny steps, the integral
+
+    D(g + dg, g) = integral over t in (0, 1) of (1 - t) dg^T H(g + t dg) dg,    H_kl = E ||Phi_kl||^2 / 2,
+
+in closed form for given components, by Gauss-Legendre quadrature for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from lift_theory.channels import DenseBlocks, _inverse_root
+from lift_theory.mixtures.law import GaussianMixture
+
+QUADRATURE = 20
+"""Nodes along one step, spread evenly in the logarithm of its SNR."""
+CELLS = 1 << 15
+"""Entries of the arrays that one chunk of draws needs for each component: what stays in the cache is fastest."""
+
+PerDraw = dict[str, Any]
+"""Arrays with one row per draw."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class MixtureChannels:
+    """A mixture seen through linear scales, with its draws in chunks of pairs of opposite sign."""
+
+    weights: Float[Array, " components"]
+    means: Float[Array, "components size"]
+    """Relative to the mean of the data."""
+    roots: Float[Array, "shared size size"]
+    """Square roots of the covariances: one for all components or one each."""
+    operators: Float[Array, "rows size"]
+    """All scales stacked, with as many rows as each has rank."""
+    membership: Float[Array, "rows scales"]
+    """One where a row belongs to a scale."""
+    component: Int[Array, "chunks pairs"]
+    inner: Float[Array, "chunks pairs size"]
+    """Deviations from the component's mean."""
+    noise: Float[Array, "chunks pairs rows"]
+    share: Float[Array, "chunks pairs"]
+    """Probability that each pair stands for; they add up to one."""
+
+    @classmethod
+    def of(cls, law: GaussianMixture, operators: list[np.ndarray], draws: int, seed: int) -> MixtureChannels:
+        """Draw once. `operators` have full row rank, one per scale."""
+        pairs, generator = draws // 2, np.random.default_rng(seed)
+        counts = _allocation(law.weights, pairs)
+        component = generator.permutation(np.repeat(np.arange(law.components), counts))
+        share = (law.weights / counts)[component]
+        rows = [len(matrix) for matrix in operators]
+        roots = law.roots()
+        deviation = generator.standard_normal((pairs, law.size))
+        inner = (
+            np.einsum(
+                "nij,nj->ni", np.broadcast_to(roots, (law.components, *roots.shape[1:]))[component], deviation
+            )
+            if len(roots) > 1
+            else deviation @ roots[0]
+        )
+        noise = generator.standard_normal((pairs, sum(rows)))
+        work = law.components * (sum(rows) if len(roots) > 1 else 1)
+        chunk = int(np.clip(CELLS // work, 1, pairs))
+        filler = -pairs % chunk
+
+        def chunked(array: np.ndarray) -> Array:
+            padded = np.concatenate([array, np.repeat(array[-1:], filler, axis=0)])
+            return jnp.asarray(padded.reshape(-1, chunk, *array.shape[1:]))
+
+        padded_share = np.concatenate([share, np.zeros(filler)])
+        return cls(
+            weights=jnp.asarray(law.weights),
+            means=jnp.asarray(law.means - law.mean),
+            roots=jnp.asarray(roots),
+            operators=jnp.asarray(np.concatenate(operators)),
+            membership=jnp.asarray(np.repeat(np.eye(len(rows)), rows, axis=0)),
+            component=chunked(component),
+            inner=chunked(inner),
+            noise=chunked(noise),
+            share=jnp.asarray(padded_share.reshape(-1, chunk)),
+        )
+
+    def information(self, g: Float[Array, " scales"]) -> Any:
+        """Nats, and what each draw adds."""
+        base = self._given_component(lambda blocks: blocks.information(g))
+        prior = -jnp.sum(self.weights * jnp.log(self.weights))
+        entropy = self._draws(self._posterior(g, base), ("entropy",))["entropy"]
+        return base + prior, -entropy
+
+    def mmse(self, g: Float[Array, " scales"]) -> Any:
+        """Posterior variance given the component, and what each draw adds."""
+        posterior = self._posterior(g)
+        return posterior.mmse, self._draws(posterior, ("mmse",))["mmse"]
+
+    def gram(self, g: Float[Array, " scales"]) -> Any:
+        """`||Phi_kl||_F^2` given the component, and what each draw adds."""
+        posterior = self._posterior(g)
+        return posterior.gram, self._draws(posterior, ("gram",))["gram"]
+
+    def surface(self, g: Float[Array, " scales"]) -> dict[str, Any]:
+        """Information, mmse and gram in one pass."""
+        base = self._given_component(lambda blocks: blocks.information(g))
+        prior = -jnp.sum(self.weights * jnp.log(self.weights))
+        posterior = self._posterior(g, base)
+        found = self._draws(posterior, ("entropy", "mmse", "gram"))
+        return {
+            "information": (base + prior, -found["entropy"]),
+            "mmse": (posterior.mmse, found["mmse"]),
+            "gram": (posterior.gram, found["gram"]),
+        }
+
+    def step(self, g: Float[Array, " scales"], dg: Float[Array, " scales"]) -> Any:
+        """Bregman divergence in nats of the step from g to g + dg: given the component, and what each draw adds."""
+        base = self._given_component(lambda blocks: blocks.step(g, dg))
+        nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
+        reach = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.log1p(dg / g)), 1e-3))
+        grown = jnp.exp(0.5 * (nodes + 1.0) * reach)
+        progress = (grown - 1.0) / jnp.expm1(reach)
+        measure = 0.5 * weights * reach * grown / jnp.expm1(reach) * (1.0 - progress)
+
+        def node(total: Any, at: Any) -> tuple[Any, None]:
+            t, weight = at
+            _, excess = self.gram(g + t * dg)
+            return total + weight * 0.5 * jnp.einsum("cnkl,k,l->cn", excess, dg, dg), None
+
+        start, progress = jax.lax.optimization_barrier((jnp.zeros(self.share.shape) + 0.0 * base, progress))
+        return base, jax.lax.scan(node, start, (progress, measure))[0]
+
+    def posterior(
+        self, g: Float[Array, " scales"], whitened: Float[Array, "draws rows"]
+    ) -> tuple[Array, Array, Array]:
+        """Responsibilities, means and covariances of the components given `y = F (x - mean) + e`.
+
+        Returns:
+            (draws, components), (draws, components, size) and (shared, size, size).
+        """
+        front = self._front(g)
+        root = self._roots_of(front)
+        spread = self.roots @ jnp.swapaxes(root[0], 1, 2)
+        residual = whitened[:, None] - self.means @ front.T
+        whitener = jnp.broadcast_to(root[1], (len(self.weights), *root[1].shape[1:]))
+        white = jnp.einsum("njd,jed->nje", residual, whitener)
+        logits = self._log_weights(whitener) - 0.5 * jnp.sum(white**2, axis=-1)
+        gain = self.roots @ jnp.swapaxes(front @ self.roots, 1, 2) @ jnp.swapaxes(root[1], 1, 2)
+        gain = jnp.broadcast_to(gain, (len(self.weights), *gain.shape[1:]))
+        means = self.means + jnp.einsum("nje,jde->njd", white, gain)
+        return jax.nn.softmax(logits, axis=-1), means, spread @ jnp.swapaxes(spread, 1, 2)
+
+    def mean(self, per_draw: Float[Array, "chunks pairs ..."]) -> Array:
+        """Average over the draws."""
+        return jnp.einsum("cn,cn...->...", self.share, per_draw)
+
+    def standard_error(self, per_draw: Float[Array, "chunks pairs ..."]) -> Array:
+        """Standard error of the average, as if pairs were independent: stratification makes it smaller."""
+        centred = per_draw - self.mean(per_draw)
+        return jnp.sqrt(jnp.einsum("cn,cn...->...", self.share**2, centred**2))
+
+    def _given_component(self, quantity: Callable[[DenseBlocks], Array]) -> Array:
+        """Average over the components of a closed form for each."""
+        scaled = jnp.einsum("rk,rd,jde->jkre", self.membership, self.operators, self.roots)
+        grams = jnp.einsum("jkrd,jkre->jkde", scaled, scaled)[:, None]
+        count, scales, size = len(grams), grams.shape[2], grams.shape[3]
+        blocks = DenseBlocks(
+            grams=grams, ranks=jnp.full((count, 1, scales), size), hidden=jnp.zeros((count, scales))
+        )
+        each = jax.vmap(quantity)(blocks)
+        return each[0] if count == 1 else self.weights @ each
+
+    def _front(self, g: Float[Array, " scales"]) -> Float[Array, "rows size"]:
+        return jnp.sqrt(self.membership @ g)[:, None] * self.operators
+
+    def _roots_of(self, front: Float[Array, "rows size"]) -> tuple[Array, Array]:
+        """Roots of the posterior covariances of data, and of the inverse covariances of observations."""
+        seen = front @ self.roots
+        inner = _inverse_root(jnp.swapaxes(seen, 1, 2) @ seen)
+        inner, seen = jax.lax.optimization_barrier((inner, seen))
+        return inner, _inverse_root(seen @ jnp.swapaxes(seen, 1, 2))
+
+    def _log_weights(self, whitener: Float[Array, "shared rows rows"]) -> Float[Array, " components"]:
+        """Logarithms of weight times normalisation of each component."""
+        return jnp.log(self.weights) + jnp.sum(jnp.log(jnp.diagonal(whitener, axis1=1, axis2=2)), axis=1)
+
+    def _posterior(self, g: Float[Array, " scales"], after: Any = 0.0) -> _Shared | _Own:
+        g, _ = jax.lax.optimization_barrier((g, after))  # factorizations must not run beside each other
+        front = self._front(g)
+        inner, whitener = self._roots_of(front)
+        reach = self.operators @ self.roots @ jnp.swapaxes(inner, 1, 2)
+        covariance = reach @ jnp.swapaxes(reach, 1, 2)
+        log_weights = self._log_weights(whitener)
+        means = self.means @ self.operators.T
+        if len(self.roots) > 1:
+            seen = jnp.swapaxes(front @ self.roots, 1, 2)
+            return _Own(
+                membership=self.membership,
+                log_weights=log_weights,
+                front=front,
+                whitener=whitener,
+                covariance=covariance,
+                weights=self.weights,
+                seen=self.means @ front.T,
+                means=means,
+                gain=self.operators @ self.roots @ seen @ jnp.swapaxes(whitener, 1, 2),
+            )
+        back = self.means @ front.T @ front @ self.roots[0] @ inner[0].T @ reach[0].T
+        return _Shared(
+            membership=self.membership,
+            log_weights=log_weights,
+            front=front,
+            whitener=whitener[0],
+            covariance=covariance[0],
+            seen=self.means @ front.T @ whitener[0].T,
+            means=means - back,
+        )
+
+    def _draws(self, posterior: _Shared | _Own, wanted: tuple[str, ...]) -> PerDraw:
+        """Averages of the two signs for every pair."""
+
+        @jax.checkpoint
+        def chunk(of: Any) -> PerDraw:
+            component, inner, noise = of
+            change = inner @ posterior.front.T + noise
+            found = posterior.of(component, change, wanted)
+            half = len(component)
+            return {name: 0.5 * (value[:half] + value[half:]) for name, value in found.items()}
+
+        return jax.lax.map(chunk, (self.component, self.inner, self.noise))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """Components that share a covariance: their posterior means differ by constants, and all is a matrix product."""
+
+    membership: Any
+    log_weights: Any
+    front: Any
+    whitener: Any
+    covariance: Any
+    """Of the coefficients of all scales given component and observation."""
+    seen: Any
+    """Means of the whitened observations."""
+    means: Any
+    """Posterior means of the coefficients, up to a vector common to all components."""
+
+    @property
+    def mmse(self) -> Array:
+        return jnp.diagonal(self.covariance) @ self.membership
+
+    @property
+    def gram(self) -> Array:
+        return self.membership.T @ self.covariance**2 @ self.membership
+
+    def of(self, component: Array, change: Array, wanted: tuple[str, ...]) -> PerDraw:
+        change = change @ self.whitener.T
+        centre = self.seen[component]
+        whitened = jnp.concatenate([centre + change, centre - change])
+        logits = self.log_weights - 0.5 * jnp.sum(self.seen**2, axis=1) + whitened @ self.seen.T
+        responsibility, entropy = _responsibilities(logits)
+        found = {"entropy": entropy} if "entropy" in wanted else {}
+        if "gram" not in wanted and "mmse" not in wanted:
+            return found
+        first = responsibility @ self.means
+        if "gram" not in wanted:
+            variance = responsibility @ self.means**2 - first**2
+            return found | {"mmse": variance @ self.membership}
+        excess = responsibility @ _products(self.means) - _products(first)
+        size = len(self.front)
+        if "mmse" in wanted:
+            found["mmse"] = excess[:, :size] @ self.membership
+        i, j, count = _pairs(size)
+        both = count[:, None, None] * self.membership[i][:, :, None] * self.membership[j][:, None, :]
+        sums = 0.5 * (both + jnp.swapaxes(both, 1, 2)).reshape(len(i), -1)
+        change = excess * (2.0 * self.covariance[i, j] + excess)
+        scales = self.membership.shape[1]
+        return found | {"gram": (change @ sums).reshape(-1, scales, scales)}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class _Own:
+    """Components with covariances of their own."""
+
+    membership: Any
+    log_weights: Any
+    front: Any
+    whitener: Any
+    covariance: Any
+    weights: Any
+    seen: Any
+    """Means of the observations."""
+    means: Any
+    """Prior means of the coefficients of all scales."""
+    gain: Any
+    """From whitened residuals to posterior means of the coefficients."""
+
+    @property
+    def mmse(self) -> Array:
+        return self.weights @ jnp.diagonal(self.covariance, axis1=1, axis2=2) @ self.membership
+
+    @property
+    def gram(self) -> Array:
+        squares = jnp.einsum("j,jde->de", self.weights, self.covariance**2)
+        return self.membership.T @ squares @ self.membership
+
+    def of(self, component: Array, change: Array, wanted: tuple[str, ...]) -> PerDraw:
+        centre = self.seen[component]
+        observed = jnp.concatenate([centre + change, centre - change])
+        residual = observed[:, None] - self.seen
+        white = jnp.einsum("njd,jed->nje", residual, self.whitener)
+        responsibility, entropy = _responsibilities(self.log_weights - 0.5 * jnp.sum(white**2, axis=-1))
+        found = {"entropy": entropy} if "entropy" in wanted else {}
+        if "gram" not in wanted and "mmse" not in wanted:
+            return found
+        means = self.means + jnp.einsum("nje,jde->njd", white, self.gain)
+        means = means - jnp.einsum("nj,njd->nd", responsibility, means)[:, None]
+        if "mmse" in wanted:
+            within = responsibility @ jnp.diagonal(self.covariance, axis1=1, axis2=2)
+            variance = within + jnp.einsum("nj,njd->nd", responsibility, means**2)
+            found["mmse"] = variance @ self.membership - self.mmse
+        if "gram" in wanted:
+            phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
+            phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
+            blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
+            found["gram"] = blocks - self.gram
+        return found
+
+
+def _pairs(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of indices, shift by shift, and how many entries of a symmetric matrix each stands for."""
+    shifts = np.arange(size // 2 + 1)
+    first = np.tile(np.arange(size), len(shifts))
+    second = (np.arange(size) + shifts[:, None]).ravel() % size
+    count = np.where(shifts == 0, 1.0, np.where(2 * shifts == size, 1.0, 2.0))
+    return first, second, np.repeat(count, size)
+
+
+def _products(rows: Float[Array, "rows size"]) -> Float[Array, "rows pairs"]:
+    """Products of all pairs of columns in the order of `_pairs`, by shifts, which are faster than indexing."""
+    shifts = range(rows.shape[1] // 2 + 1)
+    return jnp.concatenate([rows * jnp.roll(rows, -shift, axis=1) for shift in shifts], axis=1)
+
+
+def _responsibilities(
+    logits: Float[Array, "draws components"],
+) -> tuple[Float[Array, "draws components"], Float[Array, " draws"]]:
+    """Probabilities of the components and their entropy in nats."""
+    shifted = logits - jax.lax.stop_gradient(jnp.max(logits, axis=1, keepdims=True))
+    odds = jnp.exp(shifted)
+    total = jnp.sum(odds, axis=1)
+    entropy = jnp.log(total) - jnp.einsum("nj,nj->n", odds, shifted) / total
+    return odds / total[:, None], entropy
+
+
+def _allocation(weights: Float[np.ndarray, " components"], pairs: int) -> Int[np.ndarray, " components"]:
+    """Pairs for each component, in proportion to the weights, at least one each."""
+    counts = np.maximum(1, np.floor(weights * pairs).astype(int))
+    while counts.sum() != pairs:
+        behind = weights * pairs - counts
+        if counts.sum() < pairs:
+            short = pairs - counts.sum()
+            counts[np.argsort(-behind)[:short]] += 1
+        else:
+            counts[np.where(counts > 1, behind, np.inf).argmin()] -= 1
+    return counts
