@@ -108,7 +108,11 @@ class FittedInformation:
 def fit_information(
     axes: list[np.ndarray], sizes: tuple[int, ...], errors: np.ndarray, uncertainty: np.ndarray | None
 ) -> tuple[FittedInformation, np.ndarray]:
-    """The information nearest to the errors, and the errors it has itself."""
+    """The information nearest to the errors, and the errors it has itself.
+
+    Raises:
+        ValueError: if the nearest errors are constant.
+    """
     count = len(axes)
     relative = np.ones_like(errors) if uncertainty is None else np.hypot(uncertainty / errors, FLOOR)
     dense = [_refined(axis, CLOSE.get(count, np.inf)) for axis in axes]
@@ -156,6 +160,11 @@ def fit_information(
         candidates = np.unique(np.round((candidates[used][:, None] + around).reshape(-1, count), 9), axis=0)
     assert best is not None
     rates, weights = np.exp(best[0]), best[1]
+    if len(rates) == 0:
+        raise ValueError(
+            "errors do not fall with any log-SNR, as those of a posterior mean must: no observation informs. Check "
+            "that log-SNRs increase from noise to data and that the denoiser was trained on them."
+        )
     fitted = (_errors_of_terms(_snr(axes), rates) @ weights).reshape(count, -1).T.reshape(errors.shape)
     padding = -len(rates) % PADDED
     information = FittedInformation(

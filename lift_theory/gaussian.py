@@ -95,14 +95,7 @@ class _ClosedForm:
         """
         begin = logsnr_array(start, scales=self.scales, name="start")
         end = logsnr_array(stop, scales=self.scales, name="stop")
-        try:
-            begin, end = jnp.broadcast_arrays(begin, end)
-        except ValueError:
-            raise ValueError(
-                f"start and stop must have shapes that broadcast; got {begin.shape} and {end.shape}. "
-                "Give both the same leading axes, or one of them none."
-            ) from None
-        return _evaluate("step", self._channels, self._chunk, jnp.stack([begin, end], axis=-2))
+        return _evaluate("step", self._channels, self._chunk, _pairs(begin, end))
 
     def coupling(self, logsnr: LogSNR) -> Float[Array, "... scales scales"]:
         """Posterior coupling of the scales, `||Phi_kl||^2 / sqrt(||Phi_kk||^2 ||Phi_ll||^2)`, between 0 and 1.
@@ -383,6 +376,20 @@ _QUANTITIES = {
     "jacobian_eps": _jacobian_eps,
     "jacobian_v": _jacobian_v,
 }
+
+
+def _pairs(
+    start: Float[Array, "... scales"], stop: Float[Array, "... scales"]
+) -> Float[Array, "... 2 scales"]:
+    """Start and stop of steps, broadcast against each other."""
+    try:
+        start, stop = jnp.broadcast_arrays(start, stop)
+    except ValueError:
+        raise ValueError(
+            f"start and stop must have shapes that broadcast; got {start.shape} and {stop.shape}. "
+            "Give both the same leading axes, or one of them none."
+        ) from None
+    return jnp.stack([start, stop], axis=-2)
 
 
 @partial(jax.jit, static_argnames=("quantity", "chunk"))

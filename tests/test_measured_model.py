@@ -125,6 +125,40 @@ def test_the_curl_of_a_field_is_misfit(surface):
     assert np.linalg.eigvalsh(metric).min() >= 0
 
 
+def test_exact_errors_of_a_sparse_mixture_are_misfit():
+    """Of N(0, 10) with chance 0.1 and N(0, 0.01) else, by quadrature over its posterior variance."""
+    chances, own, errors = np.array([0.9, 0.1]), np.array([0.01, 10.0]), []
+    for noise in np.exp(-AXIS):
+        z = np.sinh(np.linspace(-15.0, 15.0, 20001))[:, None] * 1e-4
+        law = chances * np.exp(-(z**2) / (2 * (own + noise))) / np.sqrt(2 * np.pi * (own + noise))
+        which, gain = law / np.maximum(law.sum(axis=1, keepdims=True), 1e-300), own / (own + noise)
+        variance = which @ (gain * noise) + which[:, 0] * which[:, 1] * (z[:, 0] * (gain[1] - gain[0])) ** 2
+        errors.append(np.trapezoid(variance * law.sum(axis=1), z[:, 0]))
+    model = lt.MeasuredModel(one_scale(np.array(errors), AXIS))
+    assert 0.01 < model.misfit < 0.02
+
+
+def one_scale(errors, axis):
+    dims = ("logsnr_pixels", "scale")
+    coords = {"logsnr_pixels": axis, "scale": ["pixels"], "size": ("scale", [1])}
+    return xarray.Dataset({"mmse": (dims, errors[:, None])}, coords=coords)
+
+
+def test_errors_that_never_fall_are_refused(surface):
+    with pytest.raises(ValueError, match="do not fall with any log-SNR"):
+        lt.MeasuredModel(one_scale(1.0 + 0.1 * np.arange(16), AXIS))
+    rising = surface.mmse * 0 + 1.0 + 0.05 * (surface.logsnr_fine + surface.logsnr_coarse + 14.0)
+    with pytest.raises(ValueError, match="do not fall with any log-SNR"):
+        lt.MeasuredModel(surface.assign(mmse=rising))
+
+
+def test_the_misfit_of_the_fit_alone_is_refused(measured):
+    copy = jax.tree.map(lambda leaf: leaf, measured)
+    with pytest.raises(ValueError, match="ask the model that was made of the surface"):
+        _ = copy.misfit
+    np.testing.assert_array_equal(copy.mmse(np.zeros(2)), measured.mmse(np.zeros(2)))
+
+
 def test_constant_errors_cost_nothing(surface, measured):
     floored = lt.MeasuredModel(surface.assign(mmse=surface.mmse + 0.05))
     path = lt.diagonal_path(measured, 10, -7.0, 7.0)
