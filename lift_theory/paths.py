@@ -161,20 +161,8 @@ class Path:
             >>> Path([[-9.0], [0.0], [9.0]]).timesteps(abar).ravel()
             array([942., 258.,   0.])
         """
-        table = real_array(alphas_cumprod, name="alphas_cumprod")
         one_of(rounding, ("nearest", "interpolated"), name="rounding")
-        if (
-            table.ndim != 1
-            or len(table) < 2
-            or table.min() <= 0
-            or table.max() >= 1
-            or np.any(np.diff(table) >= 0)
-        ):
-            raise ValueError(
-                "alphas_cumprod must be one-dimensional, strictly decreasing and inside (0, 1); "
-                f"got shape {table.shape} with values in [{table.min(initial=1):g}, {table.max(initial=0):g}]."
-            )
-        levels = np.log(table) - np.log1p(-table)
+        levels = table_levels(alphas_cumprod)
         low = levels[-1] - (levels[-2] - levels[-1]) / 2
         high = levels[0] + (levels[0] - levels[1]) / 2
         logsnr = self.logsnr[np.isfinite(self.logsnr).all(axis=1)]
@@ -326,3 +314,24 @@ def _dyadic_points(path: Any) -> np.ndarray:
     if not np.isfinite(path.logsnr).all():
         raise ValueError("the map needs a path with a finite end; leave out the last point at +inf.")
     return path.logsnr
+
+
+def table_levels(alphas_cumprod: Any) -> Float[np.ndarray, " timesteps"]:
+    """Log-SNRs `log(abar_t / (1 - abar_t))` of the timesteps of a table, decreasing.
+
+    Raises:
+        ValueError: if it is not one-dimensional, strictly decreasing and inside (0, 1).
+    """
+    table = real_array(alphas_cumprod, name="alphas_cumprod")
+    if (
+        table.ndim != 1
+        or len(table) < 2
+        or table.min() <= 0
+        or table.max() >= 1
+        or np.any(np.diff(table) >= 0)
+    ):
+        raise ValueError(
+            "alphas_cumprod must be one-dimensional, strictly decreasing and inside (0, 1); "
+            f"got shape {table.shape} with values in [{table.min(initial=1):g}, {table.max(initial=0):g}]."
+        )
+    return np.log(table) - np.log1p(-table)
