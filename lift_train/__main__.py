@@ -133,12 +133,15 @@ class Measure(_OfARun):
     def run(self, console: Console) -> None:
         """Measure, find the best path, and say where both are."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
+        images = self.images()
+        chosen = evenly(len(images.held_out), self.n)
         surface = measure.error_surface(
             self.denoiser(),
-            some(self.images().held_out, self.n),
+            images.held_out[chosen],
             np.linspace(self.low, self.high, self.points),
             seed=self.seed,
             batch=self.batch,
+            groups=[images.held_out_sources[i] for i in chosen],
             folder=self.out.with_suffix(".parts"),
             progress=True,
         )
@@ -166,10 +169,11 @@ class Evaluate:
     def run(self, console: Console) -> None:
         """Print the distances with their intervals."""
         images = np.load(self.samples)["images"]
-        held_out = images_of(self.run_folder).held_out
+        reference = images_of(self.run_folder)
+        held_out, sources = reference.held_out, reference.held_out_sources
         kinds = {"pixels": Pixels, "random": RandomConvolutions, "efflite0": EfficientNetLite0}
         found = [
-            distance(images, held_out, kinds[name]())
+            distance(images, held_out, kinds[name](), groups=(None, sources))
             for name in self.features
             for distance in (metrics.frechet_distance, metrics.kernel_distance)
         ]
@@ -213,9 +217,9 @@ def images_of(folder: Path) -> data.Images:
     return found
 
 
-def some(images: np.ndarray, count: int) -> np.ndarray:
-    """At most so many images, evenly from all, so that every source is among them."""
-    return images[np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)]
+def evenly(there: int, count: int) -> np.ndarray:
+    """Numbers of at most `count` images, evenly from all, so that every source is among them."""
+    return np.linspace(0, there - 1, min(count, there)).round().astype(int)
 
 
 def gaussian_path(command: Sample, denoiser: Any, steps: int, console: Console) -> lt.Path:
