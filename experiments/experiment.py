@@ -114,7 +114,7 @@ class Job:
                 Text(
                     text=f"Data: {shape[0]} training and {len(self.images.held_out)} held-out images of "
                     f"{shape[1]} x {shape[2]}, {'grey' if len(shape) == 3 else 'colour'}, split by source. "
-                    f"{self.images.preparation} {self.images.license}"
+                    f"{self.images.preparation.rstrip('.')}. Licence: {self.images.license.rstrip('.')}."
                 ),
                 Text(text=f"lift_theory {lt.__version__}; {how}"),
             ],

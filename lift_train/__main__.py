@@ -20,7 +20,7 @@ from lift_train import data, measure, metrics
 from lift_train.checkpoints import read_json
 from lift_train.config import TrainConfig
 from lift_train.features import EfficientNetLite0, Pixels, RandomConvolutions
-from lift_train.runs import FORMAT, load_denoiser
+from lift_train.runs import FORMAT, load_denoiser, settings_of
 from lift_train.sampling import SamplerName, sample
 from lift_train.training import train
 
@@ -192,13 +192,6 @@ class Evaluate:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self.out.write_text(json.dumps([dataclasses.asdict(d) for d in found], indent=1) + "\n")
             console.print(f"Distances: {self.out}", soft_wrap=True)
-
-
-def settings_of(folder: Path) -> TrainConfig:
-    """The settings that are stored with a run."""
-    facts = read_json(folder / "config.json", FORMAT)
-    facts.pop("format")
-    return TrainConfig.from_json(facts)
 
 
 def images_of(folder: Path) -> data.Images:

@@ -80,9 +80,7 @@ def load_denoiser(
     """
     folder = Path(folder)
     facts = checkpoints.read_json(folder / "run.json", FORMAT)
-    settings = checkpoints.read_json(folder / "config.json", FORMAT)
-    settings.pop("format")
-    config = TrainConfig.from_json(settings)
+    config = settings_of(folder)
     if facts["custom"] and denoiser is None:
         raise ValueError(f"{folder} was trained with a module of its own; pass one like it as denoiser")
     if denoiser is None:
@@ -97,6 +95,13 @@ def load_denoiser(
     load_weights(denoiser, weights, folder)
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return denoiser.to(target).eval().requires_grad_(False)
+
+
+def settings_of(folder: Path) -> TrainConfig:
+    """The settings that are stored with a run."""
+    facts = checkpoints.read_json(folder / "config.json", FORMAT)
+    facts.pop("format")
+    return TrainConfig.from_json(facts)
 
 
 def scales_of(config: TrainConfig, shape: tuple[int, ...]) -> Scales:

@@ -11,20 +11,29 @@ from experiments.report import Picture, Section, Table, Text, render
 
 def page(results: dict[str, Any], pictures: list[Picture], job: Job) -> str:
     """The whole page."""
-    rows = [
+    networks = results["networks"]
+    errors = [
         [
             row["representation"],
             f"{row['parameters']:,}",
             f"{row['images_seen']:,}",
-            ", ".join(f"{s} {v:.2f}" for s, v in zip(row["scales"], row["mean_excess"], strict=True)),
-            ", ".join(f"{s} {v:.2f}" for s, v in zip(row["scales"], row["worst_excess"], strict=True)),
+            *(
+                ", ".join(f"{s} {v:.2f}" for s, v in zip(row["scales"], row[name], strict=True))
+                for name in ("mean_excess", "worst_excess")
+            ),
+        ]
+        for row in networks
+    ]
+    costs = [
+        [
+            row["representation"],
             f"{row['best_cost']:.4f}",
             f"{row['chosen_cost']:.4f}",
             f"{row['ays']:.4f} ± {row['ays_standard_error']:.4f}",
         ]
-        for row in results["networks"]
+        for row in networks
     ]
-    error = max(row["excess_standard_error"] for row in results["networks"])
+    error = max(row["excess_standard_error"] for row in networks)
     return render(
         title=results["question"],
         lead="Networks trained on samples of a Gaussian field, held to the field's closed form.",
@@ -40,17 +49,23 @@ def page(results: dict[str, Any], pictures: list[Picture], job: Job) -> str:
                             "fields seen",
                             "mean excess error (%)",
                             "largest excess (%)",
-                            "cost of the best path (nats)",
-                            "true cost of the path from measured errors (nats)",
-                            "bound of Align Your Steps on the best path (nats)",
                         ],
-                        rows=rows,
+                        rows=errors,
                     ),
                     Text(
                         text="Excess errors are differences to the exact denoiser on the same fields and noise, in percent "
                         f"of the closed form; their standard error is at most {error:.2g} % at any noise level."
                     ),
                     *pictures,
+                    Table(
+                        header=[
+                            "representation",
+                            "cost of the best path (nats)",
+                            "true cost of the path from measured errors (nats)",
+                            "bound of Align Your Steps on the best path (nats)",
+                        ],
+                        rows=costs,
+                    ),
                 ],
             ),
             predictions.section(results["predictions"]),

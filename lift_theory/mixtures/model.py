@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of, real_array, whole_number
-from lift_theory.gaussian import PREDICTIONS, LogSNR
+from lift_theory.gaussian import PREDICTIONS, LogSNR, _pairs
 from lift_theory.mixtures.channels import MixtureChannels
 from lift_theory.mixtures.law import GaussianMixture
 from lift_theory.paths import Path, checked_path
@@ -316,14 +316,8 @@ class MixtureModel:
     def _steps(self, start: LogSNR, stop: LogSNR) -> Any:
         begin = logsnr_array(start, scales=self.scales, name="start")
         end = logsnr_array(stop, scales=self.scales, name="stop")
-        try:
-            begin, end = jnp.broadcast_arrays(begin, end)
-        except ValueError:
-            raise ValueError(
-                f"start and stop must have shapes that broadcast; got {begin.shape} and {end.shape}. "
-                "Give both the same leading axes, or one of them none."
-            ) from None
-        return _in_blocks("step", self._channels, begin, end)
+        pairs = _pairs(begin, end)
+        return _in_blocks("step", self._channels, pairs[..., 0, :], pairs[..., 1, :])
 
     def tree_flatten(self) -> tuple[tuple[MixtureChannels], tuple[Any, ...]]:
         """Mixture and draws as a JAX tree."""
