@@ -39,6 +39,8 @@ th { font-weight: 600; white-space: normal; vertical-align: bottom; min-width: 5
 td.words, th.words { text-align: left; white-space: normal; min-width: 15rem; }
 code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-radius: 3px; }
 .good { color: #12705a; font-weight: 600; } .bad { color: #b3261e; font-weight: 600; }
+.open { color: #8a5a00; font-weight: 600; }
+{{ style | safe }}
 </style>
 </head>
 <body>
@@ -46,24 +48,38 @@ code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-
 <p class="lead">{{ lead }}</p>
 <div class="answer">{% for line in answer %}<p>{{ line }}</p>{% endfor %}</div>
 {% for section in sections %}
-<section>
+<section{% if section.anchor %} id="{{ section.anchor }}"{% endif %}>
 <h2>{{ section.title }}</h2>
 {% for item in section.items %}
 {% if item.kind == "text" %}<p>{{ item.text }}</p>
+{% elif item.kind == "markup" %}{{ item.html | safe }}
 {% elif item.kind == "figure" %}<figure role="img" aria-label="{{ item.caption }}">{{ item.svg | safe }}
 <figcaption>{{ item.caption }}</figcaption></figure>
 {% else %}<div class="scroll"><table><thead><tr>
 {% for cell in item.header %}<th{{ item.style(loop.index0) }}>{{ cell }}</th>
 {% endfor %}</tr></thead><tbody>
 {% for row in item.rows %}<tr>{% for cell in row %}<td{{ item.style(loop.index0) }}>
-{%- if cell in ("confirmed", "failed") %}<span class="{{ 'good' if cell == 'confirmed' else 'bad' }}">{{ cell }}</span>
+{%- if cell in marks %}<span class="{{ marks[cell] }}">{{ cell }}</span>
 {%- else %}{{ cell }}{% endif %}</td>{% endfor %}</tr>{% endfor %}</tbody></table></div>{% endif %}
 {% endfor %}
 </section>
 {% endfor %}
-</body>
+{% if script %}<script>
+{{ script | safe }}
+</script>
+{% endif %}</body>
 </html>
 """
+
+
+MARKS = {
+    "confirmed": "good",
+    "failed": "bad",
+    "undecided": "open",
+    "explained otherwise": "open",
+    "not reproduced": "bad",
+}
+"""Words that stand out in tables, with the class that colours them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +116,42 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Markup:
+    """HTML that is taken as it is, with the style rules and the script that it needs."""
+
+    html: str
+    style: str = ""
+    script: str = ""
+    kind: str = "markup"
+
+
+Item = Text | Table | Picture | Markup
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and what stands below it; with an anchor, other parts of the page can link to it."""
 
     title: str
-    items: Sequence[Text | Table | Picture]
+    items: Sequence[Item]
+    anchor: str = ""
 
 
-def render(*, title: str, lead: str, answer: Sequence[str], sections: Sequence[Section]) -> str:
+def render(*, title: str, lead: str, answer: Sequence[str | Markup], sections: Sequence[Section]) -> str:
     """The whole page."""
+    import markupsafe
+
+    markup = [item for section in sections for item in section.items if isinstance(item, Markup)]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(PAGE).render(title=title, lead=lead, answer=answer, sections=sections)
+    return environment.from_string(PAGE).render(
+        title=title,
+        lead=lead,
+        answer=[markupsafe.Markup(a.html) if isinstance(a, Markup) else a for a in answer],
+        sections=sections,
+        marks=MARKS,
+        style="\n".join(dict.fromkeys(item.style for item in markup if item.style)),
+        script="\n".join(dict.fromkeys(item.script for item in markup if item.script)),
+    )
 
 
 def save_figure(figure: Figure, folder: Path, name: str, caption: str) -> Picture:

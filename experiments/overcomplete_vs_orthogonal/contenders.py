@@ -44,9 +44,9 @@ class Contender:
     units: tuple[float, ...]
     equal_information: float | None = None
 
-    def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """First and last log-SNR of every scale."""
-        return START + np.array(self.units), STOP + np.array(self.units)
+    def ends(self, start: float = START, stop: float = STOP) -> tuple[np.ndarray, np.ndarray]:
+        """First and last log-SNR of every scale, from those of the finest."""
+        return start + np.array(self.units), stop + np.array(self.units)
 
 
 def contenders(size: int) -> list[Contender]:

@@ -1,0 +1,86 @@
+"""Independent jobs on all cores, with one progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from typing import Any, TypeVar
+
+from experiments.workspace import Workspace
+
+T = TypeVar("T")
+POLL = 2.0
+"""Seconds between looks at how far jobs are."""
+
+
+def spread(
+    work: Workspace,
+    label: str,
+    jobs: Sequence[Callable[[], T]],
+    progress: Callable[[int], float] | None = None,
+) -> list[T]:
+    """The results of jobs that know nothing of each other, in their order.
+
+    Each job runs in a process of its own with one thread of arithmetic; as many run at once as there are cores, and one
+    where a GPU does the work. Jobs must be picklable (`functools.partial` of a function of a module).
+
+    Args:
+        work: shows the progress.
+        label: of the progress bar.
+        jobs: what to do.
+        progress: share of job i that is done, between 0 and 1, for jobs that take long; it is asked now and then.
+
+    Raises:
+        Exception: whatever the first job raised that failed; jobs that have not begun are given up.
+    """
+    if not jobs:
+        return []
+    with work.progress() as bar:
+        task = bar.add_task(label, total=len(jobs))
+        count = min(len(jobs), _workers())
+        if count == 1:
+            results = []
+            for index, job in enumerate(jobs):
+                results.append(job())
+                bar.update(task, completed=index + 1)
+            return results
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
+            futures = [pool.submit(job) for job in jobs]
+            waiting = set(futures)
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
+                    shares = [
+                        1.0 if f.done() else progress(i) if progress and f.running() else 0.0
+                        for i, f in enumerate(futures)
+                    ]
+                    bar.update(task, completed=sum(shares))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            return [future.result() for future in futures]
+
+
+def _workers() -> int:
+    import torch
+
+    return 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+
+
+def quiet() -> Any:
+    """A console for jobs, whose progress is shown by the process that started them."""
+    from rich.console import Console
+
+    return Console(quiet=True)
