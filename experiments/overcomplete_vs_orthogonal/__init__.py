@@ -28,6 +28,7 @@ from experiments.overcomplete_vs_orthogonal.contenders import (
     surface_of,
     transfer,
 )
+from experiments.overcomplete_vs_orthogonal.explorer_views import closed_form_views
 from experiments.overcomplete_vs_orthogonal.page import answer, overview, page
 from experiments.overcomplete_vs_orthogonal.predictions import PREDICTIONS, verdicts
 from experiments.rows import find_path
@@ -136,4 +137,5 @@ def main(options: Options, console: Console | None = None) -> Path:
     for name, dataset in surfaces.items():
         work.write_dataset(f"surfaces/{name}.nc", dataset)
     pictures = figures.draw(work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset)
-    return job.finish(results, page(results, entries, pictures, job), overview(results, entries))
+    views = closed_form_views(surfaces, models, rows, entries, preset)
+    return job.finish(results, page(results, entries, pictures, views, job), overview(results, entries))

@@ -8,6 +8,7 @@ from rich.table import Table as ConsoleTable
 
 from experiments import predictions
 from experiments.experiment import Job
+from experiments.explorer import View, explorer
 from experiments.overcomplete_vs_orthogonal.contenders import PATHS, START, STOP, Contender
 from experiments.report import Picture, Section, Table, Text, render
 from experiments.rows import find_path
@@ -47,7 +48,13 @@ def answer(
     ]
 
 
-def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], job: Job) -> str:
+def page(
+    results: dict[str, Any],
+    entries: list[Contender],
+    pictures: dict[str, Picture],
+    views: list[View],
+    job: Job,
+) -> str:
     """The self-contained report."""
     rows, held_out, verdicts = results["paths"], results["held_out"], results["predictions"]
     preset = results["settings"]
@@ -68,6 +75,7 @@ def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, 
                 ),
             ],
         ),
+        Section(title="Explore them", anchor="explorer", items=[explorer(views)]),
         predictions.section(verdicts),
         Section(
             title=f"Cost of every path at {most} steps",
