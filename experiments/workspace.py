@@ -45,6 +45,13 @@ class Workspace:
     def __post_init__(self) -> None:
         (self.folder / "stages").mkdir(parents=True, exist_ok=True)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: the folder. It shows nothing; the process that started it does."""
+        return {"folder": self.folder, "console": None, "reused": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, console=Console(quiet=True))
+
     def table(self, name: str, inputs: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
         """What `compute` returns, anything JSON can hold."""
         return self._stage(name, inputs, ".json", compute, _write_json, _read_json)

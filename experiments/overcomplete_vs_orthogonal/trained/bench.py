@@ -75,6 +75,10 @@ class Bench:
     sizes: Sizes
     runs: Mapping[str, Sequence[Run]] = dataclasses.field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: another process makes spectrum and closed forms itself, if it needs them."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
     @cached_property
     def spectrum(self) -> lt.Spectrum:
         """Of the training images."""
