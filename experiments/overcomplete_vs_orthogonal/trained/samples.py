@@ -1,0 +1,142 @@
+"""Sampling the trained networks along every path, and how far what they return is from what it should be.
+
+Two measurements, because they answer different questions. The distance to images compares laws: it contains what the
+network has not learned and what a finite sample cannot show. The discretization error compares each sample with the one
+that the same network makes from the same noise when every step of the path is divided further: it contains nothing else,
+and for a linear denoiser of one scale it *is* the squared W2 distance that theory predicts.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import lift_theory as lt
+from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
+from experiments.overcomplete_vs_orthogonal.trained.routes import ANCESTRAL, predicted, routes
+from experiments.overcomplete_vs_orthogonal.trained.surfaces import measured_surface
+from experiments.processes import spread
+from lift_train import features, metrics, sample
+
+FINER = 6
+"""Parts that every step is divided into for the reference of the discretization error."""
+COUPLED = 96
+"""Images that are also sampled in such small steps."""
+SHOWN = 6
+"""Images whose way through the path is kept for the report."""
+BATCH = 128
+
+
+def sampled(bench: Bench) -> list[dict[str, Any]]:
+    """What every network returns along every path: one row per representation, seed, path and sampler."""
+    jobs = [
+        partial(sample_network, bench, name, seed) for seed in range(bench.sizes.seeds) for name in NETWORKS
+    ]
+    return [row for rows in spread(bench.work, "sampling", jobs) for row in rows]
+
+
+def sample_network(bench: Bench, name: str, seed: int) -> list[dict[str, Any]]:
+    """All rows of one network; every path is a stage of its own."""
+    denoiser = None
+    rows = []
+    for route in [*routes(bench, name), measured_route(bench, name, seed)]:
+        for sampler in ("ddim", "ancestral"):
+            if sampler == "ancestral" and route["path"] not in ANCESTRAL:
+                continue
+            key = {
+                **bench.identity(name, seed),
+                "images": bench.images.provenance,
+                "logsnr": route["logsnr"],
+                "sampler": sampler,
+                "seed": seed,
+                "sizes": [bench.sizes.samples, FINER, COUPLED],
+            }
+
+            def found(route: dict[str, Any] = route, sampler: str = sampler) -> dict[str, Any]:
+                nonlocal denoiser
+                denoiser = denoiser or bench.denoiser(name, seed)
+                return _distances(bench, denoiser, lt.Path(route["logsnr"]), sampler, seed)
+
+            numbers = bench.work.table(f"samples-{name}-{seed}-{route['path']}-{sampler}", key, found)
+            facts = {k: v for k, v in route.items() if k not in ("w2", "nats")}
+            rows.append(
+                {
+                    **facts,
+                    "seed": seed,
+                    "sampler": sampler,
+                    "predicted_w2_squared": route["w2"][sampler] ** 2,
+                    "nats": route["nats"],
+                    **numbers,
+                }
+            )
+    return rows
+
+
+def measured_route(bench: Bench, name: str, seed: int) -> dict[str, Any]:
+    """The best path for path KL on a network's own measured errors, with what the closed form says of it."""
+    key = {**bench.identity(name, seed), **bench.inputs, "sizes": [bench.sizes.steps, bench.sizes.points]}
+    key["images"] = bench.sizes.images
+
+    def found() -> dict[str, Any]:
+        start, stop = bench.ends(name)
+        model = lt.MeasuredModel(measured_surface(bench, name, seed))
+        best = lt.optimal_path(model, bench.sizes.steps - 1, start, stop).path
+        rows = routes(bench, name)
+        costs = {
+            row["path"]: lt.path_kl(model, lt.Path(row["logsnr"], model.scales))
+            for row in rows
+            if row["path"] in ("best", "lockstep_kl", "lockstep_uniform", "coarse_first")
+        }
+        return {
+            "representation": name,
+            "path": "measured",
+            "steps": bench.sizes.steps,
+            "logsnr": best.logsnr.tolist(),
+            "measured_nats": {"measured": lt.path_kl(model, best), **costs},
+            "misfit": model.misfit,
+            **predicted(bench.models[name], best),
+        }
+
+    return bench.work.table(f"measured-path-{name}-{seed}", key, found)
+
+
+def refined(path: lt.Path, parts: int) -> lt.Path:
+    """The path with every step divided into equal parts, in log-SNR."""
+    old = np.arange(path.steps + 1)
+    new = np.arange(path.steps * parts + 1) / parts
+    columns = [np.interp(new, old, path.logsnr[:, k]) for k in range(path.logsnr.shape[1])]
+    return lt.Path(np.stack(columns, axis=1), path.scales)
+
+
+def _distances(bench: Bench, denoiser: Any, path: lt.Path, sampler: Any, seed: int) -> dict[str, Any]:
+    found = sample(denoiser, path.to_clean_data(), bench.sizes.samples, sampler, seed, batch=BATCH)
+    texture = features.RandomConvolutions()
+    result: dict[str, Any] = {"calls": found.calls}
+    for part, images in (("train", bench.images.train), ("held_out", bench.images.held_out)):
+        result[f"fd_{part}"] = metrics.frechet_distance(found.images, images, draws=2).value
+        result[f"kd_{part}"] = metrics.kernel_distance(found.images, images, texture).value
+    if sampler == "ddim":
+        count = min(COUPLED, bench.sizes.samples)
+        exact = sample(denoiser, refined(path, FINER).to_clean_data(), count, sampler, seed, batch=BATCH)
+        errors = ((found.images[:count] - exact.images) ** 2).reshape(count, -1).sum(axis=1)
+        result["flow_error"] = float(errors.mean())
+        result["flow_error_standard_error"] = float(errors.std(ddof=1) / np.sqrt(count))
+    return result
+
+
+def strip(denoiser: Any, path: lt.Path, seed: int = 0, images: int = SHOWN) -> np.ndarray:
+    """What the network predicts at every point of a path, for a few images: (calls, images, height, width[, 3])."""
+    frames: list[np.ndarray] = []
+
+    class Watched:
+        scales = denoiser.scales
+
+        def __call__(self, zs: Any, logsnr: Any) -> Any:
+            found = denoiser(zs, logsnr)
+            frames.append(self.scales.array(self.scales.synthesise(found)))
+            return found
+
+    sample(Watched(), path.to_clean_data(), images, "ddim", seed, batch=images, device="cpu")
+    return np.stack(frames)
