@@ -23,7 +23,7 @@ function readable(value, digits = 4) {
 function linearTicks(low, high, most) {
   const rough = (high - low) / most;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = unit * [1, 2, 2.5, 5, 10].find((m) => m * unit >= rough * 0.999);
+  const step = unit * [1, 2, 5, 10].find((m) => m * unit >= rough * 0.999);
   const found = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) {
     found.push({ value: i * step, text: minus(String(Number((i * step).toPrecision(6)))) });
@@ -31,20 +31,19 @@ function linearTicks(low, high, most) {
   return found;
 }
 
+/* Powers of ten with words, and 2 and 5 times each without while there is room for their lines. */
 function logarithmicTicks(low, high, most) {
   const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  const decades = last - first >= 2;
+  const stride = Math.max(1, Math.ceil((last - first + 1) / most));
+  const plain = first >= -3 && last <= 4;
   const found = [];
-  if (last - first >= 2) {
-    const stride = Math.ceil((last - first + 1) / most);
-    for (let e = Math.ceil(first / stride) * stride; e <= last; e += stride) {
-      found.push({ value: 10 ** e, text: e >= -2 && e <= 3 ? String(Number((10 ** e).toPrecision(1))) : power(e) });
-    }
-    return found;
-  }
-  for (let e = first - 1; e <= last + 1; e++) {
-    for (const m of [1, 2, 5]) {
-      const value = m * 10 ** e;
-      if (value >= low && value <= high) found.push({ value, text: readable(value, 1) });
+  for (let e = Math.floor((first - 1) / stride) * stride; e <= last + 1; e += stride) {
+    for (const m of stride === 1 ? [1, 2, 5] : [1]) {
+      const value = Number(`${m}e${e}`);
+      if (value < low * (1 - 1e-9) || value > high * (1 + 1e-9)) continue;
+      const words = decades ? (plain || e === 0 ? String(value) : power(e)) : readable(value, 1);
+      found.push({ value, text: decades && m > 1 ? "" : words });
     }
   }
   return found.length >= 2 ? found : linearTicks(low, high, most);

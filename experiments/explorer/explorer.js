@@ -1,19 +1,13 @@
-/* What the reader has chosen, and the picture of it. */
-
-const BAR = 12;
+/* What the reader has chosen, and the controls that choose it. */
 
 function explore(root, number) {
   const data = JSON.parse(root.querySelector(".explorer-data").textContent);
-  const table = colourBytes(data.colours);
   const part = (name) => root.querySelector(".explorer-" + name);
   const plot = part("plot");
-  const canvas = plot.querySelector("canvas");
-  const overlay = element(plot, "svg", { "aria-hidden": "true" });
   const state = { view: null, quantity: null, route: null, step: 0, shown: new Map(), cross: [] };
-  let frame = null;
+  const picture = pictureOf(plot, state, colourBytes(data.colours), `explorer-${number}-area`);
   let timer = null;
 
-  const flat = () => state.view.scales.length === 1;
   const steps = () => state.route.points.length - 1;
 
   /* Choices */
@@ -62,20 +56,20 @@ function explore(root, number) {
       "aria-label",
       `${found.label}, ${state.view.label}: arrow keys move a crosshair over the log-SNRs of ${state.view.scales.join(" and ")}`,
     );
-    draw();
+    picture.draw();
     tellCross();
     tellStep();
   }
 
   function listPaths() {
-    for (const row of part("paths").querySelectorAll("label")) row.remove();
+    part("list").replaceChildren();
     for (const route of state.view.routes) {
-      const row = element(part("paths"), "label");
+      const row = element(part("list"), "label");
       const box = element(row, "input", { type: "checkbox", value: route.key });
       box.checked = state.shown.get(route.key);
       box.addEventListener("change", () => {
         state.shown.set(route.key, box.checked);
-        drawOverlay();
+        picture.drawOverlay();
       });
       element(row, "span", { class: "explorer-swatch", style: `background:${route.colour}` });
       const words = element(row, "span", {}, route.label);
@@ -88,14 +82,14 @@ function explore(root, number) {
     state.route = state.view.routes.find((route) => route.key === key);
     state.step = Math.min(state.step, steps());
     state.shown.set(key, true);
-    for (const box of part("paths").querySelectorAll("input")) box.checked = state.shown.get(box.value);
-    drawOverlay();
+    for (const box of part("list").querySelectorAll("input")) box.checked = state.shown.get(box.value);
+    picture.drawOverlay();
     tellStep();
   }
 
   function chooseStep(step) {
     state.step = Math.min(Math.max(step, 0), steps());
-    drawOverlay();
+    picture.drawOverlay();
     tellStep();
   }
 
@@ -181,143 +175,16 @@ function explore(root, number) {
     });
   }
 
-  /* The picture */
-
-  function measure() {
-    const width = Math.floor(plot.clientWidth);
-    const [left, right] = [54, 14];
-    const top = flat() ? 12 : 48;
-    const inner = Math.max(width - left - right, 60);
-    const tall = Math.min(flat() ? 0.75 * inner : inner, 460);
-    const [xAxis, yAxis] = state.view.axes;
-    const along = (axis, from, to) => (v) => from + ((to - from) * (v - axis[0])) / (axis[axis.length - 1] - axis[0]);
-    const x = along(xAxis, left, left + inner);
-    const level = (value) => top + tall * (1 - state.quantity.share(state.quantity.inward(value)));
-    const y = flat() ? level : along(yAxis, top + tall, top);
-    const place = (point) => {
-      if (!flat()) return [x(point[0]), y(point[1])];
-      const value = interpolated(state.view, state.quantity, point);
-      return value === null ? null : [x(point[0]), y(value)];
-    };
-    return { width, height: top + tall + 46, left, top, inner, tall, x, y, place };
-  }
-
-  function draw() {
-    frame = measure();
-    plot.style.height = frame.height + "px";
-    const ratio = Math.min(window.devicePixelRatio || 1, 3);
-    canvas.width = Math.round(frame.width * ratio);
-    canvas.height = Math.round(frame.height * ratio);
-    const context = canvas.getContext("2d");
-    if (!flat()) {
-      const scaled = (...lengths) => lengths.map((v) => Math.round(v * ratio));
-      const [left, top, wide, tall, bar] = scaled(frame.left, frame.top, frame.inner, frame.tall, BAR);
-      const line = Math.max(1, Math.round(ratio));
-      context.putImageData(surfaceImage(context, state.view, state.quantity, table, wide, tall, line), left, top);
-      context.putImageData(barImage(context, table, wide, bar), left, 0);
-    }
-    drawOverlay();
-  }
-
-  function drawOverlay() {
-    const { width, height, left, top, inner, tall } = frame;
-    overlay.replaceChildren();
-    overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const clip = `explorer-${number}-area`;
-    const area = { x: left, y: top, width: inner, height: tall };
-    element(element(element(overlay, "defs"), "clipPath", { id: clip }), "rect", area);
-    drawAxes();
-    const inside = element(overlay, "g", { "clip-path": `url(#${clip})` });
-    if (flat()) drawCurve(inside);
-    state.view.routes.forEach((route) => state.shown.get(route.key) && drawRoute(inside, route));
-    drawCross(inside);
-    if (state.route) drawStep();
-  }
-
-  function drawAxes() {
-    const { left, top, inner, tall, x, y } = frame;
-    const bottom = top + tall;
-    const axes = element(overlay, "g", { class: "explorer-axes" });
-    element(axes, "rect", { x: left, y: top, width: inner, height: tall, class: "explorer-edge" });
-    const ends = (axis) => [axis[0], axis[axis.length - 1]];
-    const words = (scale) => `log-SNR of ${scale} (nats)`;
-    for (const tick of linearTicks(...ends(state.view.axes[0]), inner / 55)) {
-      element(axes, "line", { x1: x(tick.value), x2: x(tick.value), y1: bottom, y2: bottom + 5 });
-      element(axes, "text", { x: x(tick.value), y: bottom + 19, "text-anchor": "middle" }, tick.text);
-    }
-    const middle = { x: left + inner / 2, y: bottom + 39, "text-anchor": "middle", class: "explorer-name" };
-    element(axes, "text", middle, words(state.view.scales[0]));
-    const upward = flat() ? state.quantity.ticks(tall / 40) : linearTicks(...ends(state.view.axes[1]), tall / 45);
-    for (const tick of upward) {
-      const at = y(tick.value);
-      element(axes, "line", { x1: left - 5, x2: left, y1: at, y2: at });
-      element(axes, "text", { x: left - 8, y: at + 4, "text-anchor": "end" }, tick.text);
-    }
-    if (flat()) return;
-    const turned = `translate(13 ${top + tall / 2}) rotate(-90)`;
-    const name = { transform: turned, "text-anchor": "middle", class: "explorer-name" };
-    element(axes, "text", name, words(state.view.scales[1]));
-    element(axes, "rect", { x: left, y: 0.5, width: inner, height: BAR, class: "explorer-edge" });
-    for (const tick of state.quantity.ticks(8)) {
-      const at = left + inner * state.quantity.share(state.quantity.inward(tick.value));
-      element(axes, "line", { x1: at, x2: at, y1: BAR, y2: BAR + 5 });
-      element(axes, "text", { x: at, y: BAR + 18, "text-anchor": "middle" }, tick.text);
-    }
-  }
-
-  const trace = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
-
-  function drawCurve(parent) {
-    const points = state.view.axes[0].map((x) => frame.place([x]));
-    element(parent, "path", { d: trace(points), class: "explorer-curve" });
-  }
-
-  function drawRoute(parent, route) {
-    const followed = route === state.route;
-    const group = element(parent, "g", { "data-route": route.key });
-    const points = route.points.filter((point) => point !== null).map(frame.place).filter((place) => place !== null);
-    if (!flat()) {
-      element(group, "path", { d: trace(points), class: "explorer-halo" });
-      const line = { d: trace(points), class: "explorer-line", stroke: route.colour };
-      element(group, "path", { ...line, "stroke-width": followed ? 2.8 : 1.8 });
-    }
-    for (const [cx, cy] of points) {
-      element(group, "circle", { cx, cy, r: followed ? 3.8 : 3, fill: route.colour, class: "explorer-dot" });
-    }
-  }
-
-  function drawCross(parent) {
-    const { left, top, inner, tall, place } = frame;
-    const found = place(state.cross);
-    if (found === null) return;
-    const [x, y] = found;
-    const lines = `M${left} ${y}h${inner}M${x} ${top}v${tall}`;
-    const group = element(parent, "g", { class: "explorer-cross" });
-    element(group, "path", { d: lines, class: "explorer-cross-light" });
-    element(group, "path", { d: lines, class: "explorer-cross-dark" });
-  }
-
-  function drawStep() {
-    const point = state.route.points[state.step];
-    const found = point && interpolated(state.view, state.quantity, point) !== null && frame.place(point);
-    if (!found) return;
-    const ring = { cx: found[0], cy: found[1], r: 8, fill: "none" };
-    const group = element(overlay, "g", { class: "explorer-marker" });
-    element(group, "circle", { ...ring, stroke: "#fff", "stroke-width": 6 });
-    element(group, "circle", { ...ring, stroke: state.route.colour, "stroke-width": 3 });
-  }
-
   /* Pointer and keys */
 
   function pointed(event) {
-    const box = plot.getBoundingClientRect();
-    const share = [(event.clientX - box.left - frame.left) / frame.inner, 1 - (event.clientY - box.top - frame.top) / frame.tall];
+    const share = picture.shareAt(event.clientX, event.clientY);
     state.view.axes.forEach((axis, k) => {
       const span = axis[axis.length - 1] - axis[0];
       state.cross[k] = axis[0] + span * Math.min(Math.max(share[k], 0), 1);
     });
     part("at-cross").setAttribute("aria-live", "off"); // a moving pointer would talk without end
-    drawOverlay();
+    picture.drawOverlay();
     tellCross();
   }
 
@@ -337,7 +204,7 @@ function explore(root, number) {
     if (k >= state.view.axes.length) return;
     state.cross[k] = further(state.view.axes[k], state.cross[k], by);
     part("at-cross").setAttribute("aria-live", "polite");
-    drawOverlay();
+    picture.drawOverlay();
     tellCross();
   }
 
@@ -355,7 +222,8 @@ function explore(root, number) {
   part("body").hidden = false;
   fill(part("view"), data.views, data.views[0].key);
   chooseView(data.views[0].key);
-  new ResizeObserver(() => plot.clientWidth !== frame.width && draw()).observe(plot);
+  // In the next frame, since drawing changes the height that is observed.
+  new ResizeObserver(() => requestAnimationFrame(picture.fit)).observe(plot);
 }
 
 document.querySelectorAll(".explorer").forEach(explore);

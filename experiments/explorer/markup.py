@@ -17,6 +17,7 @@ from experiments.report import Markup
 
 COLOUR_MAP = "viridis"
 """Perceptually uniform, and readable without colour vision."""
+SCRIPTS = ("drawing.js", "picture.js", "explorer.js")
 _HERE = Path(__file__).parent
 
 
@@ -42,7 +43,7 @@ def explorer(views: Sequence[View], *, label: str = "Error surfaces, to explore"
     return Markup(
         html=template.from_string(_read("explorer.html")).render(label=label, data=text),
         style=_read("explorer.css"),
-        script="(() => {\n" + _read("drawing.js") + _read("explorer.js") + "})();",
+        script="(() => {\n" + "\n".join(map(_read, SCRIPTS)) + "})();",
     )
 
 

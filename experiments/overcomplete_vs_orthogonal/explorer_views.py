@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,14 +77,14 @@ def surface_quantities(surface: xarray.Dataset, pixel_values: int) -> list[Quant
         Quantity(
             key="information",
             label="mutual information of data and noisy scales",
-            units="nats per pixel value",
+            units="nats per pixel",
             values=surface["mutual_information"].values[thin] / pixel_values,
             logarithmic=True,
         ),
         Quantity(
             key="step_cost",
             label="cost of a lock-step move",
-            units="nats per pixel value and squared nat",
+            units="nats per pixel and squared nat",
             values=surface["step_cost"].values.sum(axis=-1)[thin] / pixel_values,
             logarithmic=True,
         ),
@@ -92,7 +93,7 @@ def surface_quantities(surface: xarray.Dataset, pixel_values: int) -> list[Quant
         found.append(
             Quantity(
                 key="coupling",
-                label="coupling of the two scales, 0 (separate) to 1",
+                label="coupling of the two scales",
                 units="",
                 values=surface["coupling"].values[..., 0, 1][thin],
                 limits=(0.0, 1.0),
@@ -119,8 +120,6 @@ def kept(points: int) -> np.ndarray:
 
 
 def _with_limits(quantity: Quantity, limits: tuple[float, float] | None) -> Quantity:
-    import dataclasses
-
     return dataclasses.replace(quantity, limits=limits)
 
 
@@ -138,8 +137,8 @@ def _routes(rows: list[dict[str, Any]], name: str, steps: int, pixel_values: int
             key=row["path"],
             label=PATHS[row["path"]],
             points=np.array(row["logsnr"]),
-            note=f"{row['nats'] / pixel_values:.4f} nats per pixel value, "
-            f"{100 * row['nats'] / row['floor_nats']:.1f} % of the floor",
+            note=f"{row['nats'] / pixel_values:.4f} nats per pixel, "
+            f"{100 * row['nats'] / row['floor_nats']:.1f}\u00a0% of the floor",
             colour=ROUTE_COLOURS[row["path"]],
             shown=row["path"] in SHOWN,
         )
