@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiments.intervals import over_seeds
 from experiments.overcomplete_vs_orthogonal.ledger import guidance_figures as figures
 from experiments.overcomplete_vs_orthogonal.ledger import guidance_influence as influence
 from experiments.overcomplete_vs_orthogonal.ledger import guidance_leads as leads
+from experiments.overcomplete_vs_orthogonal.ledger import guidance_tables as tables
 from experiments.overcomplete_vs_orthogonal.ledger.finding import Page, Ruling
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.path_optimization.published import UNIT
 from experiments.predictions import Prediction, judged, verdict_table
-from experiments.report import Item, Table, Text
+from experiments.report import Item, Text
 
 NAME = "guidance"
 TITLE = "Does low guide high?"
@@ -29,6 +28,13 @@ FACTOR = 5.0
 """Published numbers may differ from those of a Gaussian by so much: images are not Gaussian, networks not exact."""
 NETWORK_FACTOR = 3.0
 """The same for networks of the bench, whose spectrum is known."""
+
+
+RULE = (
+    "Rule: explained otherwise if units explain the lead and a Gaussian gives the published growth and the largest "
+    "published share. If not, confirmed if trained networks want the coarse scale ahead in unit-free terms, and not "
+    "reproduced if they do not either."
+)
 
 
 def predictions(bench: Bench) -> list[Prediction]:
@@ -71,6 +77,12 @@ def predictions(bench: Bench) -> list[Prediction]:
             [-INFINITY, middle],
         ),
         _prediction(
+            "cheaper",
+            "And the exact pair's path costs less on the networks' measured errors than the decoupled one's (ratio).",
+            "bregman_path_kl",
+            [0.0, 1.0],
+        ),
+        _prediction(
             "coarse_to_fine",
             "Trained networks take from the coarse scale what there is for the fine one (their gain over that of the "
             "closed form, where it is at least half of the largest).",
@@ -88,21 +100,21 @@ def predictions(bench: Bench) -> list[Prediction]:
             "The published growth of the influence of coarse on fine when the coarse scale becomes clean is that of a "
             f"Gaussian with a power-law spectrum, {exact['growth']:.3g}, within a factor of {FACTOR:g}.",
             "chain_rule_factor",
-            [exact["growth"] / FACTOR, exact["growth"] * FACTOR],
+            _around(exact["growth"], FACTOR),
         ),
         _prediction(
             "largest_share",
             "So is the largest published share of that influence in the influence of fine on itself: "
             f"{100 * exact['eps'][place]:.3g} % (per cent).",
             "chain_rule_factor",
-            [100 * exact["eps"][place] / FACTOR, 100 * exact["eps"][place] * FACTOR],
+            _around(100 * exact["eps"][place], FACTOR),
         ),
         _prediction(
             "reverse",
             "And the published influence of a noisy coarse scale on a clean fine one: "
             f"{exact['influence'][2]:.2g} (per pixel of both scales).",
             "chain_rule_factor",
-            [exact["influence"][2] / FACTOR, exact["influence"][2] * FACTOR],
+            _around(exact["influence"][2], FACTOR),
         ),
         _prediction(
             "network_growth",
@@ -110,14 +122,14 @@ def predictions(bench: Bench) -> list[Prediction]:
             f"training spectrum, {growth:.3g} between log-SNR {influence.PAIRS[0][1]:g} and {influence.FAR:g} of the coarse "
             f"scale, within a factor of {NETWORK_FACTOR:g}.",
             "chain_rule_factor",
-            [growth / NETWORK_FACTOR, growth * NETWORK_FACTOR],
+            _around(growth, NETWORK_FACTOR),
         ),
         _prediction(
             "cross_jacobian",
             "Trained networks: squared Jacobian of the fine prediction by the coarse input over that of the closed form "
             "(geometric mean over noise levels; the same in all parametrisations).",
             "chain_rule_factor",
-            [1.0 / NETWORK_FACTOR, NETWORK_FACTOR],
+            _around(1.0, NETWORK_FACTOR),
         ),
         _prediction(
             "coupling",
@@ -131,13 +143,15 @@ def predictions(bench: Bench) -> list[Prediction]:
 def measure(bench: Bench) -> dict[str, Any]:
     """Leads, gains and influences of all pyramid networks, beside closed forms and published numbers."""
     exact = influence.closed_form(bench.models["pyramid"])
+    paths = leads.closed_form_paths(bench)
     networks = [influence.of_network(bench, seed) for seed in range(len(bench.runs["pyramid"]))]
     return {
         "published": {"leads": leads.published_leads(), "influence": influence.published()},
-        "paths": {**leads.closed_form_paths(bench), "networks": leads.network_paths(bench)},
+        "paths": {**paths, "networks": leads.network_paths(bench, paths)},
         "gains": leads.gains(bench),
         "influence": {
             "power_law": influence.gaussian(influence.lift_model()),
+            "grey": influence.gaussian(influence.grey_model()),
             "training": influence.gaussian(bench.models["pyramid"]),
             "closed_form": exact,
             "networks": networks,
@@ -155,6 +169,7 @@ def page(numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -
         "joint_optimum": paths["joint"]["unit_free"],
         "decoupled_optimum": paths["decoupled"]["nominal"],
         "lead": over_seeds([path["unit_free"] for path in paths["networks"]]),
+        "cheaper": over_seeds([p["costs"]["joint"] / p["costs"]["decoupled"] for p in paths["networks"]]),
         "growth": found["influence"]["growth"],
         "largest_share": 100 * max(found["influence"]["eps"]),
         "reverse": found["influence"]["influence"][2],
@@ -169,23 +184,22 @@ def page(numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -
     ruling = ruled({v["name"].removeprefix(f"{NAME}_"): v["verdict"] for v in verdicts})
     items: list[Item] = [
         verdict_table(verdicts),
+        Text(text=RULE),
         figures.ahead(folder, numbers),
-        _lead_table(numbers),
-        _gain_table(numbers),
+        tables.lead_table(numbers),
+        Text(text=tables.on_leads(numbers)),
+        tables.gain_table(numbers),
         figures.influence(folder, numbers),
-        _published_table(numbers["influence"], found["influence"]),
-        Text(text=_normalisation(found["influence"])),
-        _network_table(numbers["influence"]),
+        tables.published_table(numbers),
+        *[Text(text=text) for text in tables.on_influence(numbers)],
+        tables.network_table(numbers["influence"]),
+        Text(text=tables.on_networks(numbers["influence"])),
     ]
     return Page(verdicts=verdicts, items=items, ruling=ruling, why=_why(numbers, measured))
 
 
 def ruled(verdict: dict[str, str]) -> Ruling:
-    """Explained otherwise if units and a Gaussian give the published numbers.
-
-    If they do not: confirmed if trained networks want the coarse scale ahead in unit-free terms, and not reproduced if
-    they do not either.
-    """
+    """The ruling by `RULE`."""
     if all(verdict[name] == "confirmed" for name in ("unit", "growth", "largest_share")):
         return "explained otherwise"
     return "confirmed" if verdict["lead"] == "failed" else "not reproduced"
@@ -195,145 +209,24 @@ def _prediction(name: str, claim: str, source: str, interval: list[float]) -> Pr
     return {"name": f"{NAME}_{name}", "claim": claim, "source": source, "interval": interval}
 
 
+def _around(value: float, factor: float) -> list[float]:
+    """Within a factor of a value; three digits say enough."""
+    return [float(f"{value / factor:.3g}"), float(f"{value * factor:.3g}")]
+
+
 def _why(numbers: dict[str, Any], measured: dict[str, Any]) -> str:
     found, exact = numbers["published"], numbers["influence"]["power_law"]
     lead, shares = found["leads"], list(influence.SHARES.values())
     place = shares.index(max(shares))
+    excess = found["influence"]["influence"][1] / exact["influence"][1]
     return (
-        f"Of {lead['points']} published points after the first {lead['nominally_ahead']} have the coarse scale ahead in "
-        f"timesteps, by a median of {lead['median']:+.2f} nats once 2 log 2 is taken off for the units; the exact "
-        f"denoiser of the training images wants {measured['joint_optimum']:+.2f}, and the networks {measured['lead']}. "
-        f"A Gaussian without any network gives a growth of {exact['growth']:.3g} for the published "
-        f"{found['influence']['growth']:.3g}, and {100 * exact['eps'][place]:.2g} % for the published "
-        f"{100 * shares[place]:.2g} %, "
-        f"where the data prediction shows {100 * exact['x0'][place]:.2g} % and the coupling is {exact['coupling'][place]:.2f}. "
-        f"Networks take {measured['coarse_to_fine']} of the closed form's gain from coarse to fine and "
-        f"{measured['fine_to_coarse']} from fine to coarse: guidance goes both ways."
-    )
-
-
-def _lead_table(numbers: dict[str, Any]) -> Table:
-    paths, published = numbers["paths"], numbers["published"]["leads"]
-    rows = [
-        [
-            "LIFT's path, published beginning",
-            f"{published['median'] + UNIT:+.2f}",
-            f"{published['median']:+.2f}",
-            f"{published['ahead']} of {published['points']}",
-        ]
-    ]
-    named = [
-        ("exact denoiser of the spectrum", paths["joint"]),
-        ("denoisers that ignore the other scale", paths["decoupled"]),
-    ]
-    named += [(f"network, seed {seed}", path) for seed, path in enumerate(paths["networks"])]
-    for words, path in named:
-        ahead = f"{path['ahead']} of {path['points']}"
-        rows.append([words, f"{path['nominal']:+.2f}", f"{path['unit_free']:+.2f}", ahead])
-    return Table(
-        header=["best path of", "median lead, nats", "minus 2 log 2", "points with coarse ahead, unit-free"],
-        words=frozenset({0}),
-        rows=rows,
-    )
-
-
-def _gain_table(numbers: dict[str, Any]) -> Table:
-    rows = []
-    for direction, found in numbers["gains"].items():
-        columns = [
-            str(over_seeds([row[key] for row in found["networks"]]))
-            for key in ("of_closed_form", "in_nats", "of_gap")
-        ]
-        rows.append(
-            [direction.replace("_", " "), str(found["points"]), f"{found['closed_form']:.2f}", *columns]
-        )
-    return Table(
-        header=[
-            "direction",
-            "noise levels",
-            "gain in closed form",
-            "networks' gain over it",
-            "the same in nats of error",
-            "share closed of the gap between the two closed forms",
-        ],
-        rows=rows,
-    )
-
-
-def _published_table(found: dict[str, Any], published: dict[str, Any]) -> Table:
-    law, training = found["power_law"], found["training"]
-    rows = [
-        [f"influence at t64 = {fine}, t32 = {coarse}", f"{value:.2g}", f"{exact:.2g}", "", "", "", ""]
-        for (fine, coarse), value, exact in zip(
-            influence.CORNERS, published["influence"], law["influence"], strict=True
-        )
-    ]
-    rows.append(
-        [
-            "growth when coarse becomes clean",
-            f"{published['growth']:.3g}",
-            f"{law['growth']:.3g}",
-            f"{training['growth']:.3g}",
-            "",
-            "",
-            "",
-        ]
-    )
-    for i, (coarse, value) in enumerate(influence.SHARES.items()):
-        shares = [law["eps"][i], training["eps"][i], law["x0"][i], law["v"][i]]
-        rows.append(
-            [
-                f"share at t64 = 999, t32 = {coarse}, %",
-                f"{100 * value:.2f}",
-                *[f"{100 * share:.2g}" for share in shares],
-                f"{law['coupling'][i]:.2f}",
-            ]
-        )
-    return Table(
-        header=[
-            "coarse on fine",
-            "published, noise prediction",
-            "Gaussian, power law, 64x64",
-            "Gaussian, training spectrum",
-            "power law, data prediction",
-            "power law, velocity",
-            "coupling",
-        ],
-        rows=rows,
-    )
-
-
-def _normalisation(published: dict[str, Any]) -> str:
-    return (
-        "Influence is the squared Jacobian over the numbers of pixels of both scales, which the published numbers bear "
-        f"out: they put the influence of fine on itself at {published['own']:.2g} where all is noise, and the identity in "
-        f"three channels gives {published['own_if_identity']:.2g}. The published growth ends at a coarse scale without "
-        f"noise, where the share is {100 * published['share_at_clean']:.0f} % by the same numbers: 0.72 % is the largest "
-        "only among the timesteps listed. The stand-in for the images has three independent channels with the spectrum "
-        "1 / (1 + |k|^2) and variance 0.25; the training spectrum is that of the bench at its own size."
-    )
-
-
-def _network_table(found: dict[str, Any]) -> Table:
-    rows = []
-    for i, pair in enumerate(influence.PAIRS):
-        row = [f"{pair[0]:g}, {pair[1]:g}"]
-        for name in influence.PREDICTIONS:
-            values = over_seeds([n[name][i][0][1] / n[name][i][0][0] for n in found["networks"]])
-            exact = found["closed_form"][name][i]
-            row += [f"{values.mean:.2g} ({exact[0][1] / exact[0][0]:.2g})"]
-        coupling = over_seeds(
-            [float(np.mean([n["coupling"][i][0][1], n["coupling"][i][1][0]])) for n in found["networks"]]
-        )
-        row.append(f"{coupling} ({found['closed_form']['coupling'][i][0][1]:.2f})")
-        rows.append(row)
-    return Table(
-        header=[
-            "log-SNR of fine, coarse",
-            "J_HL / J_HH, data prediction: networks (closed form)",
-            "noise prediction",
-            "velocity",
-            "coupling: networks (closed form)",
-        ],
-        rows=rows,
+        f"Of {lead['points']} published points {lead['nominally_ahead']} have the coarse scale ahead in timesteps and "
+        f"{lead['ahead']} in unit-free terms (median {lead['median']:+.2f} nats after 2 log 2 is taken off); the exact "
+        f"denoiser of the training images wants {measured['joint_optimum']:+.2f} and the networks want {measured['lead']}. "
+        f"Of the Jacobians a Gaussian without any network gives the largest share, {100 * exact['eps'][place]:.2g} % "
+        f"against the published {100 * shares[place]:.2g} % at a coupling of {exact['coupling'][place]:.2f}, but a growth of "
+        f"{exact['growth']:.3g} against {found['influence']['growth']:.3g}: with a clean coarse scale the published "
+        f"influence is {excess:.3g} times that of an exact denoiser. Guidance goes both ways: networks take "
+        f"{measured['coarse_to_fine']} of the closed form's gain from coarse to fine and {measured['fine_to_coarse']} from "
+        "fine to coarse."
     )

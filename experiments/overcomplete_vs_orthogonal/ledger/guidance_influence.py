@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import BATCH
 from experiments.path_optimization.published import logsnr_at
 from lift_train import measure
+from lift_train.denoisers import Parametrisation
 
 SHAPE = (3, 64, 64)
 """Of LIFT's images, in the Gaussian stand-in: channels are independent and alike."""
@@ -20,7 +21,7 @@ CORNERS = {(999, 999): 2.9e-7, (999, 0): 1.9e-3, (0, 999): 2.5e-5}
 """Published influence of coarse on fine at timesteps (fine, coarse)."""
 SHARES = {999: 0.0004, 826: 0.0007, 654: 0.0011, 482: 0.0016, 310: 0.0020, 137: 0.0072}
 """Published influence of coarse on fine over that of fine on itself, at fine timestep 999 and these coarse ones."""
-PREDICTIONS = ("x0", "eps", "v")
+PREDICTIONS: tuple[Parametrisation, ...] = get_args(Parametrisation)
 FAR = 5.5
 PAIRS = ((-5.74, -5.74), (-5.74, FAR), (FAR, -5.74), (-1.0, -1.0), (-1.0, 2.0), (2.0, -1.0))
 """Log-SNRs (fine, coarse) at which networks are measured: LIFT's corners, as far as the networks know them, and between."""
@@ -38,9 +39,16 @@ def lift_model() -> lt.GaussianModel:
     return lt.GaussianModel(lt.Spectrum.power_law(SHAPE, 2.0), lt.AveragePyramid())
 
 
+def grey_model() -> lt.GaussianModel:
+    """The same variance in one direction of colour: the other extreme, to which photographs are closer."""
+    variances = np.zeros(SHAPE)
+    variances[0] = lt.Spectrum.power_law(SHAPE, 2.0).variances.sum(axis=0)
+    return lt.GaussianModel(lt.Spectrum(variances), lt.AveragePyramid())
+
+
 def gaussian(model: lt.GaussianModel) -> dict[str, Any]:
     """What a Gaussian says at LIFT's timesteps: influence, shares in all parametrisations, and the coupling."""
-    height, width = model.law.shape[-2:]
+    height, width = (model.law.shape or ())[-2:]
     pixels = (height * width, height * width // 4)
     corners = logsnr_at(list(CORNERS))
     shares = logsnr_at([(999, t) for t in SHARES])

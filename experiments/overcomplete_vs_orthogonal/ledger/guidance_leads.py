@@ -43,16 +43,21 @@ def closed_form_paths(bench: Bench) -> dict[str, Any]:
     }
 
 
-def network_paths(bench: Bench) -> list[dict[str, Any]]:
-    """Best paths on the measured surfaces of all pyramid networks, with how well a posterior mean fits them."""
+def network_paths(bench: Bench, exact: dict[str, Any]) -> list[dict[str, Any]]:
+    """Best paths on the measured surfaces of all pyramid networks, and what the closed forms' paths cost there.
+
+    `misfit` says how well the errors of a posterior mean fit the measured ones.
+    """
 
     def of(seed: int) -> dict[str, Any]:
         surface = measured_surface(bench, "pyramid", seed)
 
         def compute() -> dict[str, Any]:
             model = lt.MeasuredModel(surface)
-            path = best_path(bench, model, *bench.ends("pyramid"))
-            return {**_led(path), "misfit": model.misfit}
+            found = _led(best_path(bench, model, *bench.ends("pyramid")))
+            own = lt.path_kl(model, lt.Path(found["logsnr"]))
+            costs = {name: lt.path_kl(model, lt.Path(path["logsnr"])) / own for name, path in exact.items()}
+            return {**found, "misfit": model.misfit, "costs": costs}
 
         inputs = {
             **bench.identity("pyramid", seed),
@@ -60,6 +65,7 @@ def network_paths(bench: Bench) -> list[dict[str, Any]]:
             "axes": bench.axes("pyramid"),
             "steps": bench.sizes.steps,
             "lattice": LATTICE,
+            "exact": {name: path["logsnr"] for name, path in exact.items()},
         }
         return bench.work.table(f"guidance-path-{seed}", inputs, compute)
 
@@ -117,8 +123,9 @@ def _gain(
                 "of_gap": float((apart - errors[..., k])[chosen].sum() / (apart - joint)[chosen].sum()),
             }
         )
-    # the row of the surface on which the other scale helps most
-    level = int(expected.mean(axis=1 - k).argmax())
+    level = int(
+        np.median(np.argwhere(chosen)[:, k])
+    )  # a row of the surface in the middle of those that count
     size = float(joint.max())
 
     def row(values: np.ndarray) -> list[float]:
