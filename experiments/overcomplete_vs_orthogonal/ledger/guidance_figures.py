@@ -72,7 +72,7 @@ def influence(folder: Path, numbers: dict[str, Any]) -> Picture:
         times = list(SHARES)
         shares.plot(
             times,
-            100 * np.array(list(SHARES.values())),
+            list(SHARES.values()),
             "s",
             ms=6,
             color=COLOURS["haar"],
@@ -80,13 +80,12 @@ def influence(folder: Path, numbers: dict[str, Any]) -> Picture:
         )
         words = {"eps": "noise prediction", "v": "velocity", "x0": "data prediction"}
         for (name, label), style in zip(words.items(), ("-", "--", ":"), strict=True):
-            shares.plot(
-                times, 100 * np.array(found["power_law"][name]), style, color=INK, label=f"Gaussian, {label}"
-            )
+            shares.plot(times, found["power_law"][name], style, color=INK, label=f"Gaussian, {label}")
+        shares.plot(times, found["grey"]["eps"], color="0.6", lw=1.0, label="the same, one colour")
         shares.set_yscale("log")
         shares.invert_xaxis()
         shares.set_xlabel("timestep of the coarse scale, noise to data (fine at 999)")
-        shares.set_ylabel("influence of coarse on fine / of fine on itself (%)")
+        shares.set_ylabel("influence of coarse on fine / of fine on itself")
         shares.set_title("one coupling, three parametrisations")
         shares.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         exact = [norms[0][1] for norms in found["closed_form"]["x0"]]
@@ -101,7 +100,8 @@ def influence(folder: Path, numbers: dict[str, Any]) -> Picture:
                 f"({pair[0]:g}, {pair[1]:g})",
                 (value, network[0][1]),
                 textcoords="offset points",
-                xytext=(8, -10),
+                xytext=(-7, 3),
+                ha="right",
                 fontsize=7,
                 color="0.35",
             )
