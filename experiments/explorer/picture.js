@@ -53,7 +53,7 @@ function pictureOf(plot, state, table, clip) {
     const area = { x: left - ROOM, y: top - ROOM, width: inner + 2 * ROOM, height: tall + 2 * ROOM };
     element(element(element(overlay, "defs"), "clipPath", { id: clip }), "rect", area);
     drawAxes(area);
-    const inside = element(overlay, "g", { "clip-path": `url(#${clip})` });
+    const inside = element(overlay, "g", { "clip-path": "url(#" + clip + ")" });
     if (flat()) drawCurve(inside);
     const shown = state.view.routes.filter((route) => state.shown.get(route.key));
     shown.forEach((route, rank) => drawRoute(inside, route, rank));
@@ -68,7 +68,7 @@ function pictureOf(plot, state, table, clip) {
     element(axes, "rect", { ...area, class: "explorer-edge" });
     const ends = (axis) => [axis[0], axis[axis.length - 1]];
     const words = (scale) => `log-SNR of ${scale} (nats)`;
-    for (const tick of linearTicks(...ends(state.view.axes[0]), inner / 55)) {
+    for (const tick of linearTicks(...ends(state.view.axes[0]), inner / 45)) {
       element(axes, "line", { x1: x(tick.value), x2: x(tick.value), y1: bottom, y2: bottom + 5 });
       element(axes, "text", { x: x(tick.value), y: bottom + 19, "text-anchor": "middle" }, tick.text);
     }

@@ -305,6 +305,16 @@ def test_play_walks_to_the_end_and_stops(page):
     assert play.get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.parametrize("page", ["phone"], indirect=True)
+def test_on_a_phone_the_picture_stays_in_sight_beside_the_controls(page):
+    for control in (page.get_by_role("slider"), page.get_by_role("checkbox", name="to clean data")):
+        control.focus()
+        plot, box = page.locator(".explorer-plot").bounding_box(), control.bounding_box()
+        assert plot["y"] >= 0
+        assert plot["y"] + plot["height"] <= box["y"]
+        assert box["y"] + box["height"] <= SIZES["phone"][1]
+
+
 @both_sizes
 def test_everything_can_be_done_by_keyboard(page):
     order = []
