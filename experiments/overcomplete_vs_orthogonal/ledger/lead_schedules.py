@@ -18,11 +18,11 @@ Reading = Literal["truncated", "ahead", "cut", "respaced", "held"]
 Levels = Float[np.ndarray, " calls"]
 
 READINGS: dict[Reading, str] = {
-    "truncated": "truncated: the fine scale waits, and stops when the coarse one is clean",
-    "ahead": "truncated: the coarse scale skips its first levels",
-    "cut": "no lead: both scales stop where the fine one does above",
-    "respaced": "not truncated: the fine scale waits, its levels are spaced anew",
-    "held": "not truncated: the coarse scale skips levels and waits at the end",
+    "truncated": "the fine scale waits, and stops when the coarse one is clean",
+    "ahead": "the coarse scale skips its first levels; the fine one stops when the coarse one is clean",
+    "cut": "both scales go together and stop where the fine one does above",
+    "respaced": "the fine scale waits, its levels are spaced anew",
+    "held": "the coarse scale skips levels and waits at the end",
 }
 """What becomes of the levels that a lead costs."""
 
