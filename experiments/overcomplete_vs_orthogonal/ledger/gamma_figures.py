@@ -8,10 +8,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from experiments.drawing import COLOURS, INK, STYLE
 from experiments.overcomplete_vs_orthogonal.ledger import gamma_identity as identity
-from experiments.overcomplete_vs_orthogonal.ledger.gamma_tables import by_path
+from experiments.overcomplete_vs_orthogonal.ledger.gamma_tables import by_path, ratio
 from experiments.report import Picture, save_figure
 from lift_theory.optimize.published import FACTORS
 
@@ -77,21 +78,23 @@ def paths(folder: Path, numbers: dict[str, Any]) -> Picture:
                 lw=1.2,
                 label=f"gamma_{name}",
             )
-        best = np.array(found["best"]["logsnr"])
-        routes.plot(best[:, 0], best[:, 1], ".-", color=INK, ms=5, lw=1.8, label="best path KL")
+        for name, style, words in (("best", ".-", "best path KL"), ("best_w2", ".:", "best W2")):
+            best = np.array(found[name]["logsnr"])
+            routes.plot(best[:, 0], best[:, 1], style, color=INK, ms=5, lw=1.6, label=words)
         routes.set_xlabel("log-SNR of the fine scale (nats)")
         routes.set_ylabel("log-SNR of the coarse scale (nats)")
         routes.set_title("paths, noise prediction, power law")
-        routes.legend(fontsize=8, frameon=False, loc="lower right")
+        routes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         for axes, judge, title in zip(
-            costs, ("nats", "w2"), ("path KL / least", "W2 of DDIM / that of least path KL"), strict=True
+            costs, ("nats", "w2"), ("path KL / least", "W2 of DDIM / least"), strict=True
         ):
             for j, (spectrum, rows) in enumerate(numbers.items()):
                 table = by_path(rows)
                 for jacobian, mark in (("eps", "o"), ("x0", "^")):
-                    values = [table[f"{jacobian}_{name}"][judge] / table["best"][judge] for name in FACTORS]
+                    values = [ratio(table, f"{jacobian}_{name}", judge) for name in FACTORS]
+                    values += [ratio(table, "uniform_timesteps", judge)] if jacobian == "eps" else []
                     axes.plot(
-                        np.arange(len(FACTORS)) + 0.16 * (j - 0.5) + (0.04 if jacobian == "x0" else -0.04),
+                        np.arange(len(values)) + 0.16 * (j - 0.5) + (0.04 if jacobian == "x0" else -0.04),
                         values,
                         mark,
                         color=(INK, COLOURS["haar"])[j],
@@ -99,9 +102,12 @@ def paths(folder: Path, numbers: dict[str, Any]) -> Picture:
                         label=f"{spectrum.replace('_', ' ')}, {'noise' if jacobian == 'eps' else 'data'} prediction",
                     )
             axes.axhline(1.0, color="0.75", lw=1.0, zorder=0)
-            axes.set_xticks(range(len(FACTORS)), labels=[f"gamma_{name}" for name in FACTORS])
+            axes.set_xticks(range(len(FACTORS) + 1), labels=[*FACTORS, "diagonal"])
+            axes.set_xlabel("factor gamma, or uniform timesteps")
             axes.set_yscale("log")
             axes.set_title(title)
+        for which in ("major", "minor"):
+            getattr(costs[1].yaxis, f"set_{which}_formatter")(ScalarFormatter())
         figure.legend(
             *costs[0].get_legend_handles_labels(),
             loc="outside lower center",
@@ -115,5 +121,5 @@ def paths(folder: Path, numbers: dict[str, Any]) -> Picture:
             "gamma-paths",
             "Left: 18-step paths that LIFT's cost picks with each factor on the power-law spectrum (drawn beside each other "
             "where they share a line). Middle and right: what the paths cost on both spectra, with the factors on the "
-            "Jacobian of the noise prediction, as published, and of the data prediction.",
+            "Jacobian of the noise prediction, as published, and of the data prediction; beside them LIFT's control.",
         )

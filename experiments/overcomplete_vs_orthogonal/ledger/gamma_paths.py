@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,9 @@ import lift_theory as lt
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.path_optimization.published import uniform_timesteps
 from lift_theory.optimize import published_axes
-from lift_theory.optimize.lattice import lattice_points, table_program
+from lift_theory.optimize.lattice import lattice_axes, lattice_points, table_program
 from lift_theory.optimize.published import FACTORS
+from lift_theory.sampling.output import OutputError
 
 SIZE = 64
 """Of LIFT's images; channels that are alike change no path, so one stands for all."""
@@ -22,6 +24,18 @@ NODES = 20
 """Places between two points of a path to which a point may move when the path is spaced anew."""
 PROVED_WITHIN = 0.05
 JACOBIANS = ("eps", "x0")
+PATHS = {
+    **{f"eps_{factor}": f"gamma_{factor} on the noise prediction" for factor in FACTORS},
+    **{f"x0_{factor}": f"gamma_{factor} on the data prediction" for factor in FACTORS},
+    "respaced": "gamma_B on the noise prediction, its route spaced anew",
+    "quadratic_theirs": "gamma_B on the data prediction, quadratic in the step",
+    "lattice_theirs": "best path KL on LIFT's lattice",
+    "quadratic_even": "gamma_B on the data prediction, quadratic, lattice even in log-SNR",
+    "lattice_even": "best path KL on that lattice",
+    "uniform_timesteps": "diagonal, uniform timesteps (LIFT's control)",
+    "best": "best path KL",
+    "best_w2": "best W2 of DDIM",
+}
 
 
 def studied(bench: Bench) -> dict[str, lt.GaussianModel]:
@@ -37,36 +51,49 @@ def judged_paths(bench: Bench, name: str) -> list[dict[str, Any]]:
     model = studied(bench)[name]
 
     def compute() -> list[dict[str, Any]]:
-        axes = published_axes()
-        start, stop = (np.array([axis[i] for axis in axes]) for i in (0, -1))
+        theirs = published_axes()
+        start, stop = (np.array([axis[i] for axis in theirs]) for i in (0, -1))
+        even = lattice_axes(start, stop, len(theirs[0]))
         found = {
-            f"{jacobian}_{factor}": _published(model, factor, jacobian)
+            f"{jacobian}_{factor}": picked(model, factor, jacobian)
             for jacobian in JACOBIANS
             for factor in FACTORS
         }
         found["respaced"] = respaced(model, found["eps_B"])
-        found["quadratic"] = quadratic(model)
+        for name, axes in (("theirs", theirs), ("even", even)):
+            found[f"quadratic_{name}"] = quadratic(model, axes)
+            found[f"lattice_{name}"] = lt.PathKL().lattice(model, STEPS, axes).logsnr(STEPS)
         found["uniform_timesteps"] = np.stack([uniform_timesteps(STEPS)] * 2, axis=1)
         best = lt.optimal_path(model, STEPS, start, stop, gap=PROVED_WITHIN)
         found["best"] = best.path.logsnr
+        output = OutputError(output="image")
+        found["best_w2"] = lt.optimal_path(model, STEPS, start, stop, objective=output).path.logsnr
         return [{"path": key, **_costs(model, points)} for key, points in found.items()]
 
     inputs = {
         "variances": model.law.variances if isinstance(model.law, lt.Spectrum) else model.law.matrix,
         "steps": STEPS,
+        "paths": sorted(PATHS),
         "nodes": NODES,
         "version": lt.__version__,
     }
     return bench.work.table(f"gamma-paths-{name}", inputs, compute)
 
 
-def quadratic(model: lt.GaussianModel) -> Float[np.ndarray, "points scales"]:
-    """The best path on LIFT's lattice for the exact factor used as theory has it, quadratic in the move.
+def picked(model: lt.GaussianModel, factor: str, jacobian: str) -> Float[np.ndarray, "points scales"]:
+    """The path that LIFT's dynamic program picks on its lattice."""
+    cost = lt.PublishedCost(factor=factor, prediction=jacobian)
+    return cost.lattice(model, STEPS, published_axes()).logsnr(STEPS)
+
+
+def quadratic(
+    model: lt.GaussianModel, axes: Sequence[Float[np.ndarray, " points"]]
+) -> Float[np.ndarray, "points scales"]:
+    """The best path on a lattice for the exact factor used as theory has it, quadratic in the move.
 
     A move costs `(1/2) dlam M dlam` with the mean of `M_kl = S_k S_l E||Phi_kl||^2 / 2` at both ends, `E||Phi_kl||^2 =
     gamma_B(S_l) E||d y_k / d x_l||^2`, the data prediction's Jacobian.
     """
-    axes = published_axes()
     points = lattice_points(axes)
     snr = np.exp(points)
     norms = np.asarray(model.jacobian_norms(points, "x0"))
@@ -78,7 +105,9 @@ def quadratic(model: lt.GaussianModel) -> Float[np.ndarray, "points scales"]:
         for k in range(2)
         for other in range(2)
     )
-    return table_program(tuple(model.scales), STEPS, axes, np.where(forward, costs, np.inf)).logsnr(STEPS)
+    return table_program(tuple(model.scales), STEPS, tuple(axes), np.where(forward, costs, np.inf)).logsnr(
+        STEPS
+    )
 
 
 def respaced(
@@ -120,15 +149,12 @@ def cornering(logsnr: Float[np.ndarray, "points scales"]) -> float:
     return float((share[:, 1] - share[:, 0]).max())
 
 
-def _published(model: lt.GaussianModel, factor: str, jacobian: str) -> Float[np.ndarray, "points scales"]:
-    cost = lt.PublishedCost(factor=factor, prediction=jacobian)
-    return cost.lattice(model, STEPS, published_axes()).logsnr(STEPS)
-
-
 def _costs(model: lt.GaussianModel, logsnr: Float[np.ndarray, "points scales"]) -> dict[str, Any]:
     path = lt.Path(logsnr, model.scales)
+    steps = np.asarray(model.step_kl(logsnr[:-1], logsnr[1:]))
     return {
-        "nats": lt.path_kl(model, path),
+        "nats": float(steps.sum()),
+        "last_step": float(steps[-1] / steps.sum()),
         "w2": lt.sampling_error(model, path, output="image").w2,
         "published_cost": own_cost(model, logsnr, "B", "eps"),
         "cornering": cornering(logsnr),

@@ -32,10 +32,15 @@ def ahead(folder: Path, numbers: dict[str, Any]) -> Picture:
             color=COLOURS["haar"],
             label="LIFT, published",
         )
-        for name, colour, words in (("joint", JOINT, "exact pair"), ("decoupled", APART, "each scale alone")):
-            _leads(lead, numbers["paths"][name], color=colour, lw=1.8, label=f"best path, {words}")
+        lines = {
+            "by_cost": (COLOURS["haar"], "LIFT's cost on a Gaussian"),
+            "joint": (JOINT, "least path KL, exact pair"),
+            "decoupled": (APART, "least path KL, each scale alone"),
+        }
+        for name, (colour, words) in lines.items():
+            _leads(lead, numbers["paths"][name], color=colour, lw=1.8, label=words)
         for i, path in enumerate(numbers["paths"]["networks"]):
-            _leads(lead, path, color=NETWORK, lw=0.9, label="best path, networks" if i == 0 else None)
+            _leads(lead, path, color=NETWORK, lw=0.9, label="least path KL, networks" if i == 0 else None)
         lead.set_xlabel("log-SNR of the fine scale (nats)")
         lead.set_ylabel("unit-free lead of the coarse scale (nats)")
         lead.set_title("which scale is ahead")
@@ -51,13 +56,13 @@ def ahead(folder: Path, numbers: dict[str, Any]) -> Picture:
             axes.set_ylabel(f"error of the {learner} scale / largest")
             axes.set_title(f"{other} to {learner}, {learner} at {row['level']:.1f} nats")
         figure.legend(
-            *lead.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False
+            *lead.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False
         )
         return save_figure(
             figure,
             folder,
             "guidance-ahead",
-            "Left: lead of the coarse scale along best paths, minus 2 log 2, at which both scales tell the same about the "
+            "Left: lead of the coarse scale along paths, minus 2 log 2, at which both scales tell the same about the "
             "low band. Middle and right: error of one scale against the noise of the other, at the noise level where the "
             "other helps most. Networks that ignored it would stay on the yellow line.",
         )

@@ -9,9 +9,11 @@ import xarray
 from jaxtyping import Float
 
 import lift_theory as lt
+from experiments.overcomplete_vs_orthogonal.ledger.gamma_paths import SIZE, STEPS, picked, studied
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import measured_surface
-from experiments.path_optimization.published import BEGINNING, UNIT, beginning
+from experiments.path_optimization.published import BEGINNING, UNIT, beginning, logsnr_at
+from lift_theory.optimize import published_axes
 
 LATTICE = 121
 """Points per scale on which paths are searched: an eighth of a nat apart, fine enough to tell a lead."""
@@ -83,6 +85,27 @@ def published_leads() -> dict[str, Any]:
         "nominally_ahead": int(coarse[1:].sum()),
         "ahead": int((lead[1:] > 0).sum()),
         "points": len(lead) - 1,
+    }
+
+
+def path_by_cost(bench: Bench) -> dict[str, Any]:
+    """The path that LIFT's cost with gamma_B picks on a Gaussian of its size, and how long it keeps to the published one."""
+
+    def compute() -> dict[str, Any]:
+        return _led(picked(studied(bench)["power_law"], "B", "eps"))
+
+    found = bench.work.table(
+        "guidance-cost", {"size": SIZE, "steps": STEPS, "version": lt.__version__}, compute
+    )
+    theirs = np.stack([logsnr_at(BEGINNING[name]) for name in ("fine", "coarse")], axis=1)
+    ours = np.array(found["logsnr"])[: len(theirs)]
+    half = 0.5 * np.diff(published_axes(scales=1)[0]).min()  # timesteps were printed as whole numbers
+    apart = np.abs(ours - theirs).max(axis=1) > half
+    return {
+        **found,
+        "same": int(apart.argmax()) if apart.any() else len(theirs),
+        "printed": len(theirs),
+        "furthest": float(np.abs(ours - theirs).max()),
     }
 
 
@@ -160,6 +183,7 @@ def _led(logsnr: np.ndarray) -> dict[str, Any]:
         "logsnr": logsnr.tolist(),
         "nominal": float(np.median(lead)),
         "unit_free": float(np.median(lead) - UNIT),
+        "nominally_ahead": int((lead > 0).sum()),
         "ahead": int((lead > UNIT).sum()),
         "points": len(lead),
     }
