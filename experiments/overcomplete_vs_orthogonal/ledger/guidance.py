@@ -161,7 +161,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "gains": leads.gains(bench),
         "influence": {
             "power_law": influence.gaussian(influence.lift_model()),
-            "grey": influence.gaussian(influence.grey_model()),
+            "range": influence.gaussian_range(),
             "training": influence.gaussian(bench.models["pyramid"]),
             "closed_form": exact,
             "networks": networks,

@@ -86,7 +86,9 @@ def influence(folder: Path, numbers: dict[str, Any]) -> Picture:
         words = {"eps": "noise prediction", "v": "velocity", "x0": "data prediction"}
         for (name, label), style in zip(words.items(), ("-", "--", ":"), strict=True):
             shares.plot(times, found["power_law"][name], style, color=INK, label=f"Gaussian, {label}")
-        shares.plot(times, found["grey"]["eps"], color="0.6", lw=1.0, label="the same, one colour")
+        shares.fill_between(
+            times, *found["range"]["eps"], color="0.85", lw=0, label="the same, other power laws"
+        )
         shares.set_yscale("log")
         shares.invert_xaxis()
         shares.set_xlabel("timestep of the coarse scale, noise to data (fine at 999)")
@@ -101,12 +103,13 @@ def influence(folder: Path, numbers: dict[str, Any]) -> Picture:
         ends = [min(exact) / 3, max(exact) * 3]
         networks.plot(ends, ends, color=INK, lw=1.0)
         for value, pair, network in zip(exact, PAIRS, found["networks"][0]["x0"], strict=True):
+            outermost = value == min(exact)
             networks.annotate(
                 f"({pair[0]:g}, {pair[1]:g})",
                 (value, network[0][1]),
                 textcoords="offset points",
-                xytext=(-7, 3),
-                ha="right",
+                xytext=(7, -3) if outermost else (-7, 3),
+                ha="left" if outermost else "right",
                 fontsize=7,
                 color="0.35",
             )

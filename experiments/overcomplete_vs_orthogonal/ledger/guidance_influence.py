@@ -21,6 +21,8 @@ CORNERS = {(999, 999): 2.9e-7, (999, 0): 1.9e-3, (0, 999): 2.5e-5}
 """Published influence of coarse on fine at timesteps (fine, coarse)."""
 SHARES = {999: 0.0004, 826: 0.0007, 654: 0.0011, 482: 0.0016, 310: 0.0020, 137: 0.0072}
 """Published influence of coarse on fine over that of fine on itself, at fine timestep 999 and these coarse ones."""
+EXPONENTS, VARIANCES = (1.5, 2.0, 2.5, 3.0), (0.1, 0.25, 0.5)
+"""Power laws that photographs might have."""
 PREDICTIONS: tuple[Parametrisation, ...] = get_args(Parametrisation)
 FAR = 5.5
 PAIRS = ((-5.74, -5.74), (-5.74, FAR), (FAR, -5.74), (-1.0, -1.0), (-1.0, 2.0), (2.0, -1.0))
@@ -39,13 +41,6 @@ def lift_model() -> lt.GaussianModel:
     return lt.GaussianModel(lt.Spectrum.power_law(SHAPE, 2.0), lt.AveragePyramid())
 
 
-def grey_model() -> lt.GaussianModel:
-    """The same variance in one direction of colour: the other extreme, to which photographs are closer."""
-    variances = np.zeros(SHAPE)
-    variances[0] = lt.Spectrum.power_law(SHAPE, 2.0).variances.sum(axis=0)
-    return lt.GaussianModel(lt.Spectrum(variances), lt.AveragePyramid())
-
-
 def gaussian(model: lt.GaussianModel) -> dict[str, Any]:
     """What a Gaussian says at LIFT's timesteps: influence, shares in all parametrisations, and the coupling."""
     height, width = (model.law.shape or ())[-2:]
@@ -62,6 +57,20 @@ def gaussian(model: lt.GaussianModel) -> dict[str, Any]:
         norms = per_pixels(model.jacobian_norms(shares, prediction), pixels)
         found[prediction] = (norms[:, 0, 1] / norms[:, 0, 0]).tolist()
     return found
+
+
+def gaussian_range() -> dict[str, Any]:
+    """Least and largest of the same numbers over power laws, to tell what hangs on the spectrum."""
+    found = [
+        gaussian(lt.GaussianModel(lt.Spectrum.power_law(SHAPE, exponent, variance), lt.AveragePyramid()))
+        for exponent in EXPONENTS
+        for variance in VARIANCES
+    ]
+    ends = {}
+    for name in ("influence", "growth", "eps"):
+        values = np.array([law[name] for law in found])
+        ends[name] = [values.min(axis=0).tolist(), values.max(axis=0).tolist()]
+    return ends
 
 
 def published() -> dict[str, Any]:

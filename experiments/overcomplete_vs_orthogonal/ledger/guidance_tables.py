@@ -89,21 +89,36 @@ def gain_table(numbers: dict[str, Any]) -> Table:
 def published_table(numbers: dict[str, Any]) -> Table:
     """Published influences beside those of Gaussians."""
     published = numbers["published"]["influence"]
-    law, grey, training = (numbers["influence"][name] for name in ("power_law", "grey", "training"))
+    law, training, ends = (numbers["influence"][name] for name in ("power_law", "training", "range"))
+    low, high = ({name: values[i] for name, values in ends.items()} for i in (0, 1))
     rows = [
-        [f"influence at t64 = {fine}, t32 = {coarse}", *[f"{v:.2g}" for v in values], "", "", "", ""]
-        for (fine, coarse), *values in zip(
-            influence.CORNERS, published["influence"], law["influence"], grey["influence"], strict=True
-        )
+        [
+            f"influence at t64 = {fine}, t32 = {coarse}",
+            f"{published['influence'][i]:.2g}",
+            f"{law['influence'][i]:.2g}",
+            f"{low['influence'][i]:.2g} to {high['influence'][i]:.2g}",
+            *[""] * 4,
+        ]
+        for i, (fine, coarse) in enumerate(influence.CORNERS)
     ]
-    growths = [f"{source['growth']:.3g}" for source in (published, law, grey, training)]
-    rows.append(["growth when coarse becomes clean", *growths, "", "", ""])
-    for i, (coarse, value) in enumerate(influence.SHARES.items()):
-        shares = [value, law["eps"][i], grey["eps"][i], training["eps"][i], law["x0"][i], law["v"][i]]
+    rows.append(
+        [
+            "growth when coarse becomes clean",
+            f"{published['growth']:.3g}",
+            f"{law['growth']:.3g}",
+            f"{low['growth']:.2g} to {high['growth']:.2g}",
+            f"{training['growth']:.3g}",
+            *[""] * 3,
+        ]
+    )
+    for i, coarse in enumerate(influence.SHARES):
         rows.append(
             [
                 f"share at t64 = 999, t32 = {coarse}",
-                *[f"{share:.2g}" for share in shares],
+                f"{published['eps'][i]:.2g}",
+                f"{law['eps'][i]:.2g}",
+                f"{low['eps'][i]:.2g} to {high['eps'][i]:.2g}",
+                *[f"{share:.2g}" for share in (training["eps"][i], law["x0"][i], law["v"][i])],
                 f"{law['coupling'][i]:.2f}",
             ]
         )
@@ -112,8 +127,8 @@ def published_table(numbers: dict[str, Any]) -> Table:
             "coarse on fine",
             "published, noise prediction",
             "Gaussian, power law",
-            "the same, one colour",
-            "Gaussian, training spectrum",
+            "other power laws",
+            "training spectrum",
             "power law, data prediction",
             "power law, velocity",
             "coupling",
@@ -133,12 +148,12 @@ def on_influence(numbers: dict[str, Any]) -> list[str]:
         "that of fine on itself. The published numbers bear this reading out: they put the influence of fine on itself "
         f"at {published['own']:.2g} where all is noise, and the identity in three channels gives "
         f"{published['own_if_identity']:.2g}. The stand-in for the images has three independent channels with the spectrum "
-        "1 / (1 + |k|^2) and variance 0.25. All of that variance in one direction of colour was tried after the numbers were "
-        "seen, because colours of photographs go together; it has no prediction.",
+        "1 / (1 + |k|^2) and variance 0.25. Other power laws, exponents 1.5 to 3 and variances 0.1 to 0.5, were tried after the "
+        "numbers had been seen and have no prediction.",
         f"Published over Gaussian the influence is {noisy:.2g} where both scales are noise, {clean:.2g} where the coarse one "
-        f"is clean and {reverse:.2g} where the fine one is. The last two no spectrum mends: a clean coarse pixel sets the mean "
+        f"is clean and {reverse:.2g} where the fine one is. The last two hardly hang on the spectrum: a clean coarse pixel sets the mean "
         "of its four fine ones, which fixes the Jacobian of an exact denoiser, and a clean fine image leaves nothing to "
-        "learn from a noisy coarse one. There the network's own error must be what was measured, so that the published "
+        "learn from a noisy coarse one. There the likeliest reading is that the network's own error was measured, so that the published "
         "growth is not that of the information. By the same numbers the share at a clean coarse scale is "
         f"{100 * published['share_at_clean']:.0f} %: 0.72 % is the largest only among the timesteps listed.",
         f"A share says little by itself. One and the same coupling of {last['coupling'][-1]:.2f} reads {last['eps'][-1]:.2g} in "
