@@ -8,8 +8,9 @@ and for a linear denoiser of one scale it *is* the squared W2 distance that theo
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +27,8 @@ COUPLED = 96
 """Images that are also sampled in such small steps."""
 SHOWN = 6
 """Images whose way through the path is kept for the report."""
+REFERENCE = 2000
+"""Images, evenly spaced, that distances are taken to."""
 BATCH = 128
 
 
@@ -37,11 +40,12 @@ def sampled(bench: Bench) -> list[dict[str, Any]]:
     return [row for rows in spread(bench.work, "sampling", jobs) for row in rows]
 
 
-def sample_network(bench: Bench, name: str, seed: int) -> list[dict[str, Any]]:
+def sample_network(bench: Bench, name: str, seed: int, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """All rows of one network; every path is a stage of its own."""
     denoiser = None
+    texture = _Remembered(features.RandomConvolutions())
     rows = []
-    for route in [*routes(bench, name), measured_route(bench, name, seed)]:
+    for route in paths:
         for sampler in ("ddim", "ancestral"):
             if sampler == "ancestral" and route["path"] not in ANCESTRAL:
                 continue
@@ -51,13 +55,13 @@ def sample_network(bench: Bench, name: str, seed: int) -> list[dict[str, Any]]:
                 "logsnr": route["logsnr"],
                 "sampler": sampler,
                 "seed": seed,
-                "sizes": [bench.sizes.samples, FINER, COUPLED],
+                "sizes": [bench.sizes.samples, FINER, COUPLED, REFERENCE],
             }
 
             def found(route: dict[str, Any] = route, sampler: str = sampler) -> dict[str, Any]:
                 nonlocal denoiser
                 denoiser = denoiser or bench.denoiser(name, seed)
-                return _distances(bench, denoiser, lt.Path(route["logsnr"]), sampler, seed)
+                return _distances(bench, denoiser, lt.Path(route["logsnr"]), sampler, seed, texture)
 
             numbers = bench.work.table(f"samples-{name}-{seed}-{route['path']}-{sampler}", key, found)
             facts = {k: v for k, v in route.items() if k not in ("w2", "nats")}
@@ -110,11 +114,13 @@ def refined(path: lt.Path, parts: int) -> lt.Path:
     return lt.Path(np.stack(columns, axis=1), path.scales)
 
 
-def _distances(bench: Bench, denoiser: Any, path: lt.Path, sampler: Any, seed: int) -> dict[str, Any]:
+def _distances(
+    bench: Bench, denoiser: Any, path: lt.Path, sampler: Any, seed: int, texture: _Remembered
+) -> dict[str, Any]:
     found = sample(denoiser, path.to_clean_data(), bench.sizes.samples, sampler, seed, batch=BATCH)
-    texture = features.RandomConvolutions()
     result: dict[str, Any] = {"calls": found.calls}
-    for part, images in (("train", bench.images.train), ("held_out", bench.images.held_out)):
+    for part in ("train", "held_out"):
+        images = reference(bench, part)
         result[f"fd_{part}"] = metrics.frechet_distance(found.images, images, draws=2).value
         result[f"kd_{part}"] = metrics.kernel_distance(found.images, images, texture).value
     if sampler == "ddim":
@@ -124,6 +130,26 @@ def _distances(bench: Bench, denoiser: Any, path: lt.Path, sampler: Any, seed: i
         result["flow_error"] = float(errors.mean())
         result["flow_error_standard_error"] = float(errors.std(ddof=1) / np.sqrt(count))
     return result
+
+
+def reference(bench: Bench, part: Literal["train", "held_out"]) -> np.ndarray:
+    """The images, evenly spaced, that distances are taken to."""
+    images = bench.images.train if part == "train" else bench.images.held_out
+    return images[np.linspace(0, len(images) - 1, min(REFERENCE, len(images))).round().astype(int)]
+
+
+class _Remembered:
+    """Features that keep what they gave for the same images: those of the reference are asked for at every path."""
+
+    def __init__(self, features: features.Features) -> None:
+        self.features, self.name = features, features.name
+        self.found: dict[bytes, np.ndarray] = {}
+
+    def __call__(self, images: Any) -> np.ndarray:
+        key = hashlib.sha256(np.ascontiguousarray(images)).digest()
+        if key not in self.found:
+            self.found[key] = self.features(images)
+        return self.found[key]
 
 
 def strip(denoiser: Any, path: lt.Path, seed: int = 0, images: int = SHOWN) -> np.ndarray:
