@@ -30,32 +30,27 @@ whose log-SNR is log 4 higher, as with replication) the range is that of the ben
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-import lift_theory as lt
 from experiments.intervals import Estimate, over_seeds
 from experiments.overcomplete_vs_orthogonal.ledger import lead_report
 from experiments.overcomplete_vs_orthogonal.ledger.finding import Page, Ruling
-from experiments.overcomplete_vs_orthogonal.ledger.lead_laws import squared_w2
-from experiments.overcomplete_vs_orthogonal.ledger.lead_schedules import (
-    CUT_OFF,
-    FREED,
-    READINGS,
-    Reading,
-    lead_path,
-    levels,
-    middle_lead,
+from experiments.overcomplete_vs_orthogonal.ledger.lead_measures import (
+    PUBLISHED,
+    TRIED,
+    closed_form,
+    leads_of,
+    measure,
 )
+from experiments.overcomplete_vs_orthogonal.ledger.lead_schedules import CUT_OFF, FREED, READINGS, Reading
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.predictions import Prediction, judged
-from experiments.processes import quiet, spread
-from experiments.workspace import Workspace
-from lift_train import load_denoiser, metrics, sample
+
+__all__ = ["CLAIM", "NAME", "TITLE", "measure", "page", "predictions"]
 
 NAME = "lead_scan"
 TITLE = "Is a lead of five steps in the coarse scales worth having?"
@@ -63,17 +58,6 @@ CLAIM = (
     "SLOT: with three replicated scales and the coarse schedule ahead by N of 18 EDM steps, FID (1000 images) falls from "
     "70.21 in sync to 61.70 at a lead of five steps and rises to 107.16 at twelve; with 10,000 images 43.2 and 34.2."
 )
-
-PUBLISHED = (70.21, 68.01, 66.67, 65.04, 63.21, 61.70, 62.12, 63.21, 66.38, 73.14, 81.90, 92.86, 107.16)
-"""FID of 1000 images by lead, 0 to 12 steps: SLOT, as published."""
-
-SIGMAS = (80.0, 0.002)
-CALLS = 18
-LEADS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12)
-"""Leads at which networks are sampled."""
-
-TRIED: tuple[Reading, ...] = ("truncated", "cut", "respaced")
-"""Readings in which networks are sampled."""
 
 WITHIN = 1
 """Steps by which two minima may differ and still count as one."""
@@ -86,8 +70,8 @@ def predictions(bench: Bench) -> list[Prediction]:
     """
     best = int(np.argmin(PUBLISHED))
     ratio = max(PUBLISHED) / min(PUBLISHED)
-    exact = _closed_form(bench)
-    minimum = {reading: _leads(bench)[int(np.argmin(exact[reading]))] for reading in TRIED}
+    exact = closed_form(bench)
+    minimum = {reading: leads_of(bench)[int(np.argmin(exact[reading]))] for reading in TRIED}
     law, order, split = "ddim_gaussian_law", "equal_information_lead", "model_error_split"
     return [
         _prediction(
@@ -152,58 +136,20 @@ def predictions(bench: Bench) -> list[Prediction]:
     ]
 
 
-def measure(bench: Bench) -> dict[str, Any]:
-    """Closed-form curves of every reading, and pixel Frechet distances of the pyramid's networks."""
-    grid = levels(CALLS, *(-2.0 * np.log(SIGMAS)))
-    exact = bench.work.table(
-        "lead-scan-exact", {**bench.inputs, "published": list(PUBLISHED)}, partial(_exact, bench)
-    )
-    jobs = [
-        partial(
-            _distances,
-            bench.work.folder,
-            run.folder,
-            {
-                **bench.identity("pyramid", seed),
-                "images": bench.images.provenance["sha256"],
-                "ends": [bench.sizes.start, bench.sizes.stop],
-                "calls": bench.sizes.steps,
-                "samples": bench.sizes.samples,
-                "leads": _leads(bench),
-                "reading": reading,
-                "seed": seed,
-            },
-            bench.images.train,
-        )
-        for seed, run in enumerate(bench.runs["pyramid"])
-        for reading in TRIED
-    ]
-    found = iter(spread(bench.work, "lead scan", jobs))
-    measured: dict[str, list[list[float]]] = {reading: [] for reading in TRIED}
-    for _ in bench.runs["pyramid"]:
-        for reading in TRIED:
-            measured[reading].append(next(found))
-    for reading in ("cut", "respaced"):  # sync is the same path in all readings
-        measured[reading] = [
-            [one[0], *other] for one, other in zip(measured["truncated"], measured[reading], strict=True)
-        ]
-    own = levels(bench.sizes.steps, bench.sizes.start, bench.sizes.stop)
-    return {
-        "published": list(PUBLISHED),
-        "exact": exact,
-        "lead_nats": [middle_lead(grid, lead) for lead in range(len(PUBLISHED))],
-        "last_sigma": [float(np.exp(-0.5 * grid[-max(lead, 1)])) for lead in range(len(PUBLISHED))],
-        "leads": _leads(bench),
-        "trained_lead_nats": [middle_lead(own, lead) for lead in _leads(bench)],
-        "calls": bench.sizes.steps,
-        "samples": bench.sizes.samples,
-        "closed_form": _closed_form(bench),
-        "measured": measured,
-    }
-
-
 def page(numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -> Page:
-    """The ruling.
+    """Figures, tables and the ruling."""
+    gains = {reading: gain(numbers["measured"][reading]) for reading in TRIED}
+    verdicts, ruling = ruled(numbers, predictions)
+    return Page(
+        verdicts=verdicts,
+        items=lead_report.items(numbers, verdicts, gains, folder),
+        ruling=ruling,
+        why=_why(numbers, gains),
+    )
+
+
+def ruled(numbers: dict[str, Any], predictions: list[Prediction]) -> tuple[list[dict[str, Any]], Ruling]:
+    """Verdicts and ruling.
 
     Confirmed if the networks gain by a lead where nothing is truncated. Explained otherwise if they gain only with
     truncation, or if the closed form has the published minimum with truncation, none without, and truncation without
@@ -249,12 +195,7 @@ def page(numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -
         if with_truncation or in_closed_form
         else "not reproduced"
     )
-    return Page(
-        verdicts=verdicts,
-        items=lead_report.items(numbers, verdicts, gains, folder),
-        ruling=ruling,
-        why=_why(numbers, gains),
-    )
+    return verdicts, ruling
 
 
 def gain(lines: list[list[float]]) -> Estimate:
@@ -304,66 +245,6 @@ def _prediction(name: str, claim: str, source: str, low: float, high: float) -> 
         "source": source,
         "interval": [float(low), float(high)],
     }
-
-
-def _leads(bench: Bench) -> list[int]:
-    """Leads that a schedule of the bench has room for."""
-    return [lead for lead in LEADS if lead <= bench.sizes.steps - 2]
-
-
-def _closed_form(bench: Bench) -> dict[str, list[float]]:
-    """Squared W2 of the paths that networks are sampled along, on the spectrum of the bench."""
-    grid = levels(bench.sizes.steps, bench.sizes.start, bench.sizes.stop)
-    return {
-        reading: squared_w2(
-            bench.models["pyramid"], [lead_path(reading, grid, lead) for lead in _leads(bench)], "ddim"
-        )
-        for reading in TRIED
-    }
-
-
-def _exact(bench: Bench) -> dict[str, Any]:
-    """Squared W2 of three scales by spectrum, solver and reading; three channels count three times."""
-    pyramid, grid = lt.AveragePyramid(3), levels(CALLS, *(-2.0 * np.log(SIGMAS)))
-    laws = {"power_law": (lt.Spectrum.power_law((32, 32), 2.0), 3.0), "images": (bench.spectrum, 1.0)}
-    return {
-        name: {
-            solver: {
-                reading: [
-                    weight * value
-                    for value in squared_w2(
-                        lt.GaussianModel(law, pyramid),
-                        [lead_path(reading, grid, lead, scales=3) for lead in range(len(PUBLISHED))],
-                        solver,
-                    )
-                ]
-                for reading in READINGS
-            }
-            for solver in ("heun", "ddim")
-        }
-        for name, (law, weight) in laws.items()
-    }
-
-
-def _distances(folder: Path, run: Path, key: dict[str, Any], images: np.ndarray) -> list[float]:
-    """Pixel Frechet distances of one network's samples to the training images, by lead."""
-    reading: Reading = key["reading"]
-    leads = [lead for lead in key["leads"] if lead > 0 or reading == "truncated"]
-
-    def compute() -> list[float]:
-        denoiser = load_denoiser(run)
-        grid = levels(key["calls"], *key["ends"])
-        return [
-            metrics.frechet_distance(
-                sample(denoiser, lead_path(reading, grid, lead), key["samples"], seed=key["seed"], batch=128),
-                images,
-                draws=2,
-            ).value
-            for lead in leads
-        ]
-
-    name = f"lead-scan-{reading}-{key['seed']}"
-    return Workspace(folder=folder, console=quiet()).table(name, key, compute)
 
 
 def _minimum(leads: list[int], lines: list[list[float]]) -> Estimate:

@@ -46,7 +46,7 @@ def lead_path(
     """The path of an averaging pyramid whose coarser scales all lead by so many steps.
 
     "truncated": the coarse scale follows the whole grid and the fine one the same grid `lead` steps later; when the
-    coarse one is clean, the fine one is at `grid[n - lead]` and goes to clean data in one more call.
+    coarse one is clean, the fine one is at `grid[n - lead]` and goes to clean data in one more call, n + 1 in all.
     "ahead": the fine scale begins at once, the coarse one at `grid[lead]`; the end is the same.
     "cut": both scales follow the grid as far as `grid[n - lead]` and go to clean data: the end without the lead.
     "respaced": the coarse scale follows the grid; the fine one waits for `lead` calls and takes an EDM schedule of
