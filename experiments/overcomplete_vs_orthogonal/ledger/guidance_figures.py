@@ -63,8 +63,8 @@ def ahead(folder: Path, numbers: dict[str, Any]) -> Picture:
             folder,
             "guidance-ahead",
             "Left: lead of the coarse scale along paths, minus 2 log 2, at which both scales tell the same about the "
-            "low band. Middle and right: error of one scale against the noise of the other, at the noise level where the "
-            "other helps most. Networks that ignored it would stay on the yellow line.",
+            "low band. Middle and right: error of one scale against the noise of the other, at a noise level where the "
+            "other helps. Networks that ignored it would stay on the yellow line.",
         )
 
 
