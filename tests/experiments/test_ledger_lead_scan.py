@@ -130,6 +130,21 @@ def test_leads_by_hand(reading: Any, fine: list[int], coarse: list[int]) -> None
     assert np.allclose(sync, levels(4, -4.0, 3.0))
 
 
+@pytest.mark.parametrize("solver", ["ddim", "heun"])
+def test_staggering_the_coarse_scales_moves_no_minimum(solver: Any) -> None:
+    law, model_scales = lt.Spectrum.power_law((32, 32), 2.0), lt.AveragePyramid(3)
+    model, grid = lt.GaussianModel(law, model_scales), levels(18, *(-2.0 * np.log([80.0, 0.002])))
+    together = [lead_path("truncated", grid, lead, scales=3) for lead in range(9)]
+    staggered = []
+    for lead, path in enumerate(together):
+        points = path.logsnr[:-1].copy()
+        index = np.arange(len(points)) - lead + lead // 2
+        points[:, 1] = grid[np.clip(index, 0, 17)] + np.log(4.0)
+        staggered.append(lt.Path(points, path.scales).to_clean_data())
+    minima = [int(np.argmin(squared_w2(model, paths, solver))) for paths in (together, staggered)]
+    assert minima[0] == minima[1]
+
+
 def test_a_lead_longer_than_the_schedule_is_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and 3"):
         lead_path("held", levels(4, -4.0, 4.0), 4)

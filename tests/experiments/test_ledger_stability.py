@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from tolerances import ROUND_OFF
+from tolerances import CANCELLATION, ROUND_OFF
 
 from experiments.overcomplete_vs_orthogonal.ledger import long_training, stability
 from experiments.overcomplete_vs_orthogonal.ledger.published_epochs import (
@@ -24,8 +24,10 @@ from experiments.overcomplete_vs_orthogonal.ledger.published_epochs import (
     published_trend,
     trend,
 )
+from experiments.overcomplete_vs_orthogonal.ledger.reference_set import ReferenceSet
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.report import Section, render
+from lift_train import features, metrics
 
 
 @pytest.mark.parametrize("name", RAW)
@@ -68,6 +70,18 @@ def test_nearness_is_one_for_new_images_and_zero_for_copies() -> None:
     one = others[0]
     by_hand = min(np.sqrt(np.sum((one - image) ** 2)) for image in training)
     assert np.isclose(long_training.nearest(others[:1], training)[0], by_hand)
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_distances_are_those_of_the_package(count: int) -> None:
+    generator = np.random.default_rng(0)
+    samples, images = generator.normal(size=(count, 8, 8)), 0.2 + 1.3 * generator.normal(size=(300, 8, 8))
+    known = ReferenceSet(images)
+    pixels = metrics.frechet_distance(samples, images, draws=2)
+    assert np.isclose(known.pixels(samples), pixels.value, rtol=CANCELLATION)
+    textures = features.RandomConvolutions()
+    kernel = metrics.kernel_distance(samples, images, textures)
+    assert np.isclose(known.textures(textures(samples)), kernel.value, rtol=CANCELLATION)
 
 
 def test_long_runs_see_few_images_and_keep_every_checkpoint(bench: Bench) -> None:

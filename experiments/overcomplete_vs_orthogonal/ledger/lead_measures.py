@@ -17,10 +17,11 @@ from experiments.overcomplete_vs_orthogonal.ledger.lead_schedules import (
     levels,
     middle_lead,
 )
+from experiments.overcomplete_vs_orthogonal.ledger.reference_set import ReferenceSet
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.processes import quiet, spread
 from experiments.workspace import Workspace
-from lift_train import load_denoiser, metrics, sample
+from lift_train import load_denoiser, sample
 
 PUBLISHED = (70.21, 68.01, 66.67, 65.04, 63.21, 61.70, 62.12, 63.21, 66.38, 73.14, 81.90, 92.86, 107.16)
 """FID of 1000 images by lead, 0 to 12 steps: SLOT, as published."""
@@ -129,15 +130,12 @@ def _distances(folder: Path, run: Path, key: dict[str, Any], images: np.ndarray)
     leads = [lead for lead in key["leads"] if lead > 0 or reading == "truncated"]
 
     def compute() -> list[float]:
-        denoiser = load_denoiser(run)
+        denoiser, reference = load_denoiser(run), ReferenceSet(images)
         grid = levels(key["calls"], *key["ends"])
+        paths = [lead_path(reading, grid, lead) for lead in leads]
         return [
-            metrics.frechet_distance(
-                sample(denoiser, lead_path(reading, grid, lead), key["samples"], seed=key["seed"], batch=128),
-                images,
-                draws=2,
-            ).value
-            for lead in leads
+            reference.pixels(sample(denoiser, path, key["samples"], seed=key["seed"], batch=128).images)
+            for path in paths
         ]
 
     name = f"lead-scan-{reading}-{key['seed']}"

@@ -17,7 +17,7 @@ Where the published facts leave freedom, this page assumes:
   a coarse schedule five steps ahead is clean; that is the nearest to 0.125 (17 - 5 gives 0.296).
 - the image is denoised once more from there. Left as it is, it would have noise of sigma = 1.1 at N = 8, where the
   published FID is below that of sync.
-- both coarse scales share one shift.
+- both coarse scales share one shift; half of it for the middle scale moves no minimum.
 - where the lead comes from: the fine scale waits at first ("truncated"), or the coarse one skips its noisiest levels
   ("ahead"). Both are shown.
 - solver: Heun, which EDM came with. DDIM is shown beside it.

@@ -12,11 +12,12 @@ import numpy as np
 
 import lift_theory as lt
 from experiments.overcomplete_vs_orthogonal.contenders import PROVED_WITHIN
+from experiments.overcomplete_vs_orthogonal.ledger.reference_set import ReferenceSet
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.overcomplete_vs_orthogonal.trained.networks import configuration, train_all
 from experiments.processes import quiet, spread
 from experiments.workspace import Workspace
-from lift_train import Run, TrainConfig, checkpoints, data, features, load_denoiser, metrics, sample
+from lift_train import Run, TrainConfig, checkpoints, data, features, load_denoiser, sample
 from lift_train.measure.storage import fingerprint
 from lift_train.runs import metric_lines, settings_of
 
@@ -137,13 +138,14 @@ def _of_run(folder: Path, run: Path, key: dict[str, Any], sets: dict[str, np.nda
     """Everything about one network."""
     work = Workspace(folder=folder, console=quiet())
     steps = checkpoints.steps(run / "checkpoints")
+    known = {name: ReferenceSet(part) for name, part in sets.items()}
     result: dict[str, Any] = {"steps": steps, "losses": _losses(run, steps)}
     for weights in WEIGHTS:
         rows = [
             work.table(
                 f"stability-{key['name']}-{key['seed']}-{weights}-{step}",
                 {**key, "weights_are": weights, "step": step},
-                partial(_at, run, step, weights, key, sets),
+                partial(_at, run, step, weights, key, sets, known),
             )
             for step in steps
         ]
@@ -152,19 +154,19 @@ def _of_run(folder: Path, run: Path, key: dict[str, Any], sets: dict[str, np.nda
 
 
 def _at(
-    run: Path, step: int, weights: str, key: dict[str, Any], sets: dict[str, np.ndarray]
+    run: Path,
+    step: int,
+    weights: str,
+    key: dict[str, Any],
+    sets: dict[str, np.ndarray],
+    known: dict[str, ReferenceSet],
 ) -> dict[str, float]:
     denoiser = load_denoiser(run, WEIGHTS[weights], step=step)
     path = lt.Path(np.array(key["path"]), denoiser.scales.names).to_clean_data()
     images = np.asarray(sample(denoiser, path, key["samples"], "ancestral", seed=key["seed"], batch=128))
-    textures = features.RandomConvolutions()
-    found = {
-        f"pixels_{name}": metrics.frechet_distance(images, part, draws=2).value for name, part in sets.items()
-    }
-    found |= {
-        f"textures_{name}": metrics.kernel_distance(images, part, textures).value
-        for name, part in sets.items()
-    }
+    vectors = features.RandomConvolutions()(images)
+    found = {f"pixels_{name}": part.pixels(images) for name, part in known.items()}
+    found |= {f"textures_{name}": part.textures(vectors) for name, part in known.items()}
     return {**found, "nearness": nearness(images, sets["training"], sets["pool"])}
 
 
