@@ -22,7 +22,7 @@ LEVELS = (-4.0, -2.0, 0.0, 2.0, 4.0)
 """Log-SNRs, the same in all scales."""
 STEP = 0.25
 """Nats to both sides for the fall of the error; too wide by 1.6 % at most for a single Gaussian mode."""
-NOISE, DRAWS = 13, 2
+NOISE, DRAWS = 13, 1
 NAMES = ("single", "pyramid")
 PREDICTIONS: tuple[Parametrisation, ...] = ("x0", "eps")
 

@@ -130,9 +130,10 @@ def on_paths(numbers: dict[str, Any]) -> list[str]:
     even = found["quadratic_even"]["nats"] / found["lattice_even"]["nats"]
     return [
         "W2 is that of the image which DDIM returns from the exact law at the first point. A cost linear in the step sums to "
-        "an integral along the route, whatever points are set on it: only the limit of five cells and the trapezoids' "
-        f"error tell one spacing from another. New points on the route of gamma_B multiply its published cost by {same:.3g} and its "
-        f"path KL by {gained:.3g}.",
+        "an integral along the route, whatever points are set on it: only the limit of five cells and the error of the "
+        "trapezoids, which is large where the density is steep, tell one spacing from another. That is the noisy end, and points "
+        f"gather there. The spacing of least path KL on the route of gamma_B costs {same:.3g} times as much by the published "
+        f"measure, and {gained:.2g} times as much by path KL.",
         f"Path KL is ruled by the last step: that of gamma_B goes from ({last[0]:.1f}, {last[1]:.1f}) to "
         f"{found['eps_B']['logsnr'][-1][0]:.1f} nats, which is where LIFT's evenly spaced timesteps lie, and makes "
         f"{100 * found['eps_B']['last_step']:.0f} % of its path KL. No path on that lattice costs less than "
