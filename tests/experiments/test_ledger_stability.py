@@ -128,13 +128,14 @@ def test_the_page_shows_every_verdict(bench: Bench, numbers: Any, tmp_path: Path
 def test_the_ruling_follows_from_the_numbers(bench: Bench, numbers: Any) -> None:
     asked = stability.predictions(bench)
 
-    def ruling(one: float, two: float) -> Any:
-        """The ruling if the last distances are so many times the least."""
+    def ruling(one: float, two: float, calm: float = 0.5) -> Any:
+        """The ruling if the last distances are so many times the least, and averages rise by a share of that."""
         planted = copy.deepcopy(numbers)
         for name, factor in (("single", one), ("pyramid", two)):
             for seed, run in enumerate(planted["networks"][name]):
-                for weights in ("raw", "ema"):
-                    run[weights]["pixels_pool"] = [1.0, factor + 0.001 * seed * (name == "pyramid")]
+                rise = factor - 1.0 + 0.001 * seed * (name == "pyramid")
+                run["raw"]["pixels_pool"] = [1.0, 1.0 + rise]
+                run["ema"]["pixels_pool"] = [1.0, 1.0 + calm * rise]
         return stability.ruled(planted, asked)
 
     verdicts, word = ruling(2.0, 1.2)
@@ -143,3 +144,5 @@ def test_the_ruling_follows_from_the_numbers(bench: Bench, numbers: Any) -> None
     verdicts, word = ruling(1.5, 1.5)
     assert word == "explained otherwise"
     assert {v["name"]: v["verdict"] for v in verdicts}["stability_raw_difference"] == "confirmed"
+    assert ruling(1.5, 1.5, calm=2.0)[1] == "not reproduced"
+    assert ruling(1.2, 2.0, calm=2.0)[1] == "not reproduced"

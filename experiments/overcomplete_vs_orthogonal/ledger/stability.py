@@ -155,9 +155,9 @@ def ruled(numbers: dict[str, Any], predictions: list[Prediction]) -> tuple[list[
     """Verdicts and ruling.
 
     Confirmed if raw weights of two scales degrade less by an interval that lies below zero, and averaged ones do not
-    degrade more by one that lies above. Explained otherwise if not, and the published slopes from the settled epoch on
-    are not told apart, or the same two-scale networks rise as fast as the baseline on another path. Otherwise not
-    reproduced.
+    degrade more by one that lies above. Explained otherwise, by the scatter of raw weights from checkpoint to
+    checkpoint, if averages vary less here, the published slopes from the settled epoch on are not told apart, and the
+    same two-scale networks rise as fast as the baseline on another path. Otherwise not reproduced.
     """
     networks = numbers["networks"]
     difference = {weights: _difference(networks, weights) for weights in ("raw", "ema")}
@@ -179,11 +179,11 @@ def ruled(numbers: dict[str, Any], predictions: list[Prediction]) -> tuple[list[
     verdicts = judged(predictions, found)
     words = {v["name"]: v["verdict"] for v in verdicts}
     less = difference["raw"].high < 0.0 and not difference["ema"].low > 0.0
-    settled = words["stability_published_settled_slope"] == "confirmed"
-    elsewhere = slopes[SETTLED]["two scales, diagonal"] > -ERRORS
-    ruling: Ruling = (
-        "confirmed" if less else "explained otherwise" if settled or elsewhere else "not reproduced"
+    scatter = (
+        words["stability_roughness"] == words["stability_published_settled_slope"] == "confirmed"
+        and slopes[SETTLED]["two scales, diagonal"] > -ERRORS
     )
+    ruling: Ruling = "confirmed" if less else "explained otherwise" if scatter else "not reproduced"
     return verdicts, ruling
 
 

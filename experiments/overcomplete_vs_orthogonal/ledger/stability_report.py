@@ -122,7 +122,7 @@ def _trained_figure(numbers: dict[str, Any], folder: Path) -> Picture:
         panels[2].plot(steps, losses, ":", color=colour, lw=1.5, label=f"{LABELS[name]}, training")
     panels[1].axhline(1.0, color="0.6", lw=0.8)
     titles = (
-        ("distance to the pool", "Frechet distance (squared pixel units, log axis)"),
+        ("distance to the pool", "Frechet distance (log axis)"),
         ("nearest training image", "distance relative to new images"),
         ("denoising loss", "loss (weighted squared error)"),
     )
@@ -137,7 +137,7 @@ def _trained_figure(numbers: dict[str, Any], folder: Path) -> Picture:
         folder,
         "stability_trained",
         "Long training on few images: means over seeds (thin: each seed). Left: distance of samples to other patches of the same "
-        "photographs. Middle: how near samples come to a training image; one is as near as new images. Right: loss on the "
+        "photographs in pixels (squared units). Middle: how near samples come to a training image; one is as near as new images. Right: loss on the "
         "training images (dotted) and on other photographs; it adds up over scales, so that one and two scales differ in level.",
     )
 
