@@ -14,7 +14,7 @@ from rich.table import Table as ConsoleTable
 
 import lift_theory as lt
 from experiments.predictions import Prediction, written
-from experiments.report import Section, Text
+from experiments.report import Section, Text, unlinked
 from experiments.workspace import Workspace, digest
 from lift_train import data
 
@@ -93,7 +93,7 @@ class Job:
         report, console = self.work.write("report.html", page), self.work.console
         console.print(overview)
         for sentence in results["answer"]:
-            console.print(sentence)
+            console.print(unlinked(sentence))
         for verdict in results["predictions"]:
             if verdict["measured"] is not None:
                 console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.6g}")

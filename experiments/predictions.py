@@ -63,6 +63,7 @@ def section(
     explanations: Sequence[str] = (),
     title: str = "Prediction and measurement",
     note: str = "Written to predictions.json before the images were looked at.",
+    anchor: str = "predictions",
 ) -> Section:
     """Prediction beside measurement, and why some failed."""
     left_out = [v["name"] for v in verdicts if v["measured"] is None]
@@ -73,7 +74,7 @@ def section(
         *[Text(text=t) for t in explanations],
         *more,
     ]
-    return Section(title=title, items=items)
+    return Section(title=title, items=items, anchor=anchor)
 
 
 def measured_words(verdict: Mapping[str, Any]) -> str:

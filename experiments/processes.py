@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from experiments.workspace import Workspace
@@ -64,6 +66,33 @@ def spread(
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             return [future.result() for future in futures]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A table of a workspace that a process of its own can make.
+
+    Attributes:
+        name: of the stage.
+        inputs: everything it depends on.
+        compute: makes it; picklable.
+    """
+
+    name: str
+    inputs: Mapping[str, Any]
+    compute: Callable[[], Any]
+
+
+def tables(work: Workspace, label: str, stages: Sequence[Stage]) -> list[Any]:
+    """All stages, those that are not done yet made on all cores."""
+    done = [work.has_table(stage.name, stage.inputs) for stage in stages]
+    missing = [stage for stage, known in zip(stages, done, strict=True) if not known]
+    made = iter(spread(work, label, [partial(_make, work, stage) for stage in missing]))
+    return [_make(work, stage) if known else next(made) for stage, known in zip(stages, done, strict=True)]
+
+
+def _make(work: Workspace, stage: Stage) -> Any:
+    return work.table(stage.name, stage.inputs, stage.compute)
 
 
 def _workers() -> int:

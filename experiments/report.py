@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -72,6 +73,7 @@ code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-
 """
 
 
+LINK = re.compile(r"\[([^\]]+)\]\(#([\w-]+)\)")
 MARKS = {
     "confirmed": "good",
     "failed": "bad",
@@ -135,6 +137,16 @@ class Section:
     title: str
     items: Sequence[Item]
     anchor: str = ""
+
+
+def linked(text: str) -> Markup:
+    """A sentence in which `[words](#anchor)` leads to another part of the page."""
+    return Markup(html=LINK.sub(r'<a href="#\2">\1</a>', html.escape(text, quote=False)))
+
+
+def unlinked(text: str) -> str:
+    """The same sentence for a terminal."""
+    return LINK.sub(r"\1", text)
 
 
 def render(*, title: str, lead: str, answer: Sequence[str | Markup], sections: Sequence[Section]) -> str:

@@ -52,6 +52,10 @@ class Workspace:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, console=Console(quiet=True))
 
+    def has_table(self, name: str, inputs: Mapping[str, Any]) -> bool:
+        """Whether `table` would find this stage done."""
+        return self._target(name, inputs, ".json").exists()
+
     def table(self, name: str, inputs: Mapping[str, Any], compute: Callable[[], Any]) -> Any:
         """What `compute` returns, anything JSON can hold."""
         return self._stage(name, inputs, ".json", compute, _write_json, _read_json)
@@ -89,6 +93,9 @@ class Workspace:
             console=self.console,
         )
 
+    def _target(self, name: str, inputs: Mapping[str, Any], suffix: str) -> Path:
+        return self.folder / "stages" / f"{name}-{digest(inputs)[:16]}{suffix}"
+
     def _stage(
         self,
         name: str,
@@ -98,7 +105,7 @@ class Workspace:
         write: Callable[[Path, Any], None],
         read: Callable[[Path], Any],
     ) -> Any:
-        target = self.folder / "stages" / f"{name}-{digest(inputs)[:16]}{suffix}"
+        target = self._target(name, inputs, suffix)
         if target.exists():
             self.reused.append(name)
         else:

@@ -1,37 +1,36 @@
 """Is an over-complete representation (image and downsampled image) different in kind from an orthogonal one?
 
-Theory half: from photographs to a spectrum, to the error surfaces of every representation, to the best path on each,
-to a table in nats per pixel and as percent of the anisotropic floor. What theory predicts is written to
-`predictions.json` before anything is computed from the images; the report shows prediction beside measurement.
+Theory first: from photographs to a spectrum, to the error surfaces of every representation, to the best path on each, to a
+table in nats per pixel and as percent of the anisotropic floor. Then networks: trained on the same photographs for every
+representation, equal in size, measured, and sampled along every path. What theory predicts is written down before
+anything is computed from the images, and what it predicts of networks before one is trained. The report shows prediction
+beside measurement and rules on each finding that LIFT published.
 
     python -m experiments.overcomplete_vs_orthogonal --preset quick
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
-import lift_theory as lt
 from experiments import experiment
 from experiments.experiment import Job
 from experiments.overcomplete_vs_orthogonal import figures
-from experiments.overcomplete_vs_orthogonal.contenders import (
-    PATHS,
-    START,
-    STOP,
-    contenders,
-    costs,
-    surface_of,
-    transfer,
-)
+from experiments.overcomplete_vs_orthogonal.contenders import PATHS
 from experiments.overcomplete_vs_orthogonal.explorer_views import closed_form_views
 from experiments.overcomplete_vs_orthogonal.page import answer, overview, page
-from experiments.overcomplete_vs_orthogonal.predictions import PREDICTIONS, verdicts
-from experiments.rows import find_path
+from experiments.overcomplete_vs_orthogonal.predictions import PREDICTIONS
+from experiments.overcomplete_vs_orthogonal.theory import theory
+from experiments.overcomplete_vs_orthogonal.trained.bench import Bench, Sizes
+from experiments.overcomplete_vs_orthogonal.trained.judging import judge
+from experiments.overcomplete_vs_orthogonal.trained.report import sections
+from experiments.overcomplete_vs_orthogonal.trained.views import trained_views
+from lift_train import NoiseLevels, TrainConfig, data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,20 +44,117 @@ class Preset:
     """The step count of the answer and its pictures; one of `steps`."""
     grid: int
     points: int
+    trained: Sizes
 
 
+LEVELS = NoiseLevels(low=-9.5, high=8.0)
+"""Wide enough for every representation's ends, and for steps that are divided further."""
 PRESETS = {
-    "quick": Preset(size=32, channels=1, steps=(5, 10, 20), headline=20, grid=65, points=64),
-    "standard": Preset(size=64, channels=3, steps=(5, 10, 18, 20, 40), headline=20, grid=97, points=96),
+    "quick": Preset(
+        size=32,
+        channels=1,
+        steps=(5, 10, 20),
+        headline=20,
+        grid=65,
+        points=64,
+        trained=Sizes(
+            training=TrainConfig(
+                size=8,
+                channels=1,
+                network="tiny",
+                noise=LEVELS,
+                steps=400,
+                batch=64,
+                learning_rate=5e-3,
+                warmup=40,
+                ema=(0.99,),
+                save_every=200,
+                evaluate_every=200,
+                log_every=25,
+            ),
+            seeds=3,
+            points=9,
+            images=256,
+            samples=256,
+            probes=32,
+            stability_images=64,
+            stability_steps=400,
+        ),
+    ),
+    "standard": Preset(
+        size=64,
+        channels=3,
+        steps=(5, 10, 18, 20, 40),
+        headline=20,
+        grid=97,
+        points=96,
+        trained=Sizes(
+            training=TrainConfig(
+                size=16,
+                channels=1,
+                network="small",
+                noise=LEVELS,
+                steps=1600,
+                batch=128,
+                learning_rate=3e-3,
+                warmup=100,
+                ema=(0.99, 0.999),
+                save_every=100,
+                evaluate_every=400,
+                log_every=25,
+            ),
+            seeds=3,
+            points=13,
+            images=384,
+            samples=512,
+            probes=64,
+            stability_images=256,
+            stability_steps=1200,
+        ),
+    ),
     "full": Preset(
-        size=128, channels=3, steps=(4, 5, 7, 10, 14, 18, 20, 28, 40), headline=20, grid=129, points=160
+        size=128,
+        channels=3,
+        steps=(4, 5, 7, 10, 14, 18, 20, 28, 40),
+        headline=20,
+        grid=129,
+        points=160,
+        trained=Sizes(
+            training=TrainConfig(
+                size=64,
+                channels=3,
+                network="base64",
+                noise=LEVELS,
+                steps=100_000,
+                batch=64,
+                learning_rate=1e-4,
+                warmup=2000,
+                ema=(0.999, 0.9999),
+                precision="bfloat16",
+                compile=True,
+                save_every=2000,
+                evaluate_every=5000,
+                log_every=100,
+            ),
+            seeds=3,
+            points=17,
+            images=1024,
+            samples=5000,
+            probes=64,
+            stability_images=2000,
+            stability_steps=40_000,
+        ),
     ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(experiment.Options):
-    """Answer the question with theory on the spectrum of real images."""
+    """Answer the question with theory on the spectrum of real images, and with networks trained on them."""
+
+    preset: Literal["quick", "standard", "full"] = "quick"
+    """quick: 32x32 grey, networks on 8x8, under 10 minutes on two cores; standard: 64x64 colour, networks on 16x16, at
+    most 3 hours; full: networks of 58 million parameters on 64x64 colour, needs a GPU and a folder of images."""
 
 
 def main(options: Options, console: Console | None = None) -> Path:
@@ -76,66 +172,40 @@ def main(options: Options, console: Console | None = None) -> Path:
         size=preset.size,
         channels=preset.channels,
     )
-    work, images = job.work, job.images
-    spectra = {
-        part: lt.Spectrum.from_images(array)
-        for part, array in (("train", images.train), ("held_out", images.held_out))
-    }
-    entries = contenders(preset.size)
-    models, judges = (
-        {c.name: lt.GaussianModel(spectra[part], c.representation) for c in entries}
-        for part in ("train", "held_out")
+    found = theory(job, preset)
+    sizes = dataclasses.replace(
+        preset.trained, training=dataclasses.replace(preset.trained.training, data=options.data)
     )
-    inputs = {"variances": spectra["train"].variances, "ends": [START, STOP], "version": lt.__version__}
-
-    surfaces, rows, held_out = {}, [], []
-    with work.progress() as progress:
-        task = progress.add_task("error surfaces", total=len(entries))
-        for c in entries:
-            key = {**inputs, "contender": repr(c), "grid": preset.grid}
-            surfaces[c.name] = work.dataset(
-                f"surface-{c.name}", key, partial(surface_of, models[c.name], c, preset.grid)
-            )
-            progress.advance(task)
-        task = progress.add_task("paths", total=len(entries) * len(preset.steps))
-        for c in entries:
-            for steps in preset.steps:
-                key = {
-                    **inputs,
-                    "contender": repr(c),
-                    "steps": steps,
-                    "points": preset.points,
-                    "paths": list(PATHS),
-                }
-                rows += work.table(
-                    f"paths-{c.name}-{steps}", key, partial(costs, models[c.name], c, steps, preset.points)
-                )
-                progress.advance(task)
-        task = progress.add_task("held-out photographs", total=len(entries))
-        for c in entries:
-            best = find_path(rows, c.name, "best", preset.headline)
-            key = {"held_out": spectra["held_out"].variances, "contender": repr(c), "points": preset.points}
-            key |= {"version": lt.__version__, "path": best["logsnr"]}
-            held_out.append(
-                work.table(
-                    f"held-out-{c.name}", key, partial(transfer, judges[c.name], c, best, preset.points)
-                )
-            )
-            progress.advance(task)
-    judged = verdicts(models, surfaces, rows, entries, preset.steps)
+    own = data.load(options.data, size=sizes.training.size, channels=sizes.training.channels)
+    judged = judge(Bench(work=job.work, images=own, sizes=sizes), job.work.folder / "figures")
+    labels = {c.name: c.label for c in found.entries}
     results = {
         "question": "Is an over-complete representation different in kind from an orthogonal one?",
-        "answer": answer(rows, judged, {c.name: c.label for c in entries}, preset.headline),
-        **job.facts(preset, inputs),
+        "answer": answer(found.rows, found.verdicts, labels, preset.headline, judged.verdicts),
+        **job.facts(preset, found.inputs),
         "units": "path KL in nats; nats per pixel divides by the number of pixel values",
-        "pixel_values": spectra["train"].size,
-        "predictions": judged,
-        "paths": rows,
-        "held_out": held_out,
+        "pixel_values": found.spectra["train"].size,
+        "predictions": found.verdicts,
+        "paths": found.rows,
+        "held_out": found.held_out,
+        "trained": judged.to_json(),
     }
     job.record(results)
-    for name, dataset in surfaces.items():
-        work.write_dataset(f"surfaces/{name}.nc", dataset)
-    pictures = figures.draw(work.folder / "figures", spectra, models, surfaces, rows, entries, PATHS, preset)
-    views = closed_form_views(surfaces, models, rows, entries, preset)
-    return job.finish(results, page(results, entries, pictures, views, job), overview(results, entries))
+    for name, dataset in found.surfaces.items():
+        job.work.write_dataset(f"surfaces/{name}.nc", dataset)
+    drawn = figures.draw(
+        job.work.folder / "figures",
+        found.spectra,
+        found.models,
+        found.surfaces,
+        found.rows,
+        found.entries,
+        PATHS,
+        preset,
+    )
+    views = closed_form_views(found.surfaces, found.models, found.rows, found.entries, preset)
+    views += trained_views(judged.bench, judged.samples)
+    more = sections(judged, job.work.folder / "figures")
+    return job.finish(
+        results, page(results, found.entries, drawn, views, more, job), overview(results, found.entries)
+    )

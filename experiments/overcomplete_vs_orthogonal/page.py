@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table as ConsoleTable
 
+import lift_theory as lt
 from experiments import predictions
 from experiments.experiment import Job
 from experiments.explorer import View, explorer
 from experiments.overcomplete_vs_orthogonal.contenders import PATHS, START, STOP, Contender
-from experiments.report import Picture, Section, Table, Text, render
+from experiments.report import Item, Markup, Picture, Section, Table, Text, linked, render
 from experiments.rows import find_path
 
 TITLE = "Over-complete or orthogonal? Multi-scale diffusion paths on real photographs"
 
 
 def answer(
-    rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], labels: dict[str, str], steps: int
+    rows: list[dict[str, Any]],
+    verdicts: list[dict[str, Any]],
+    labels: dict[str, str],
+    steps: int,
+    networks: list[dict[str, Any]],
 ) -> list[str]:
-    """The answer in three sentences, every number from the results."""
+    """The answer in three sentences with links to what bears them out, every number from the results."""
     cost = {(r["representation"], r["path"]): r["nats"] for r in rows if r["steps"] == steps}
     floor = {r["representation"]: r["floor_nats"] for r in rows if r["steps"] == steps}
     found = {v["name"]: v["measured"] for v in verdicts}
+    judged = {v["name"]: v for v in networks}
     saved = {
         name: 100 * (1 - cost[name, "best"] / cost[name, "diagonal"])
         for name in ("pyramid", "haar", "dct", "bilinear")
@@ -30,21 +40,34 @@ def answer(
     staged = {name: cost[name, "coarse_first"] / cost[name, "best"] for name in ("pyramid", "haar", "dct")}
     spacing = 100 * (cost["pyramid", "diagonal_uniform"] / cost["pyramid", "diagonal"] - 1)
     best = min(floor, key=lambda name: cost[name, "best"] / floor[name])
+
+    def seen(name: str, scale: float = 1.0, unit: str = "") -> str:
+        estimate = judged[name]["estimate"]
+        width = estimate["half_width"]
+        interval = "one seed" if width is None else f"± {scale * width:.2g}"
+        return f"{scale * estimate['mean']:.3g}{unit} ({interval}, {judged[name]['verdict']})"
+
     return [
         "Not different in kind, but in reach. An image with its 2x2 means is the orthogonal Haar split restricted to "
-        "paths on which the low band has, and gains, at least the SNR of the high band: on these images the two "
-        f"surfaces agree to {found['equivalence']:.0e} (relative), and so does the cost of every path.",
+        "paths on which the low band has, and gains, at least the SNR of the high band "
+        "([theorem](#theorem-overcomplete_equivalence)): on these images the two "
+        f"[surfaces agree](#predictions) to {found['equivalence']:.0e} (relative), and so does the cost of every path; "
+        "the errors of pyramid and Haar networks trained apart [differ](#equivalence) by "
+        f"{seen('equivalence', 100.0, ' %')}.",
         "A redundant coarse copy cannot help, and here it costs. The spectrum of photographs wants the high band "
-        f"ahead, which a pyramid cannot do: at {steps} steps a second clock saves {saved['pyramid']:.1f} % of the best "
-        f"lock-step path for the pyramid, {saved['haar']:.1f} % for Haar bands and {saved['dct']:.1f} % for DCT bands. "
-        f"Residuals after bilinear up-sampling, neither orthogonal nor a plain copy, save {saved['bilinear']:.1f} %: they weigh "
-        f"frequencies smoothly instead of cutting between bands. Closest to the floor that no path of any linear "
-        f"representation can beat comes the entry '{labels[best]}', "
-        f"{100 * (cost[best, 'best'] / floor[best] - 1):.1f} % above it.",
-        "No representation prefers an L-shaped, coarse-first path: it costs "
+        f"ahead, which a pyramid cannot do: at {steps} steps a second clock [saves](#costs) {saved['pyramid']:.1f} % of the best "
+        f"lock-step path for the pyramid, {saved['haar']:.1f} % for Haar bands and {saved['dct']:.1f} % for DCT bands; "
+        f"closest to the floor that no path of any linear representation can beat ([theorem](#theorem-anisotropic_floor)) "
+        f"comes the entry '{labels[best]}', {100 * (cost[best, 'best'] / floor[best] - 1):.1f} % above it. "
+        "[Networks](#networks) on their best two-clock paths for W2 make "
+        f"{seen('second_clock_pyramid')}, {seen('second_clock_haar')}, {seen('second_clock_dct')} and "
+        f"{seen('second_clock_bilinear')} times the lock-step discretization error with pyramid, Haar, DCT and bilinear "
+        "residual.",
+        "No representation prefers an L-shaped, coarse-first path ([theorem](#theorem-orthogonal_separability)): it costs "
         f"{staged['pyramid']:.2f}, {staged['haar']:.2f} and {staged['dct']:.2f} times the best path for pyramid, Haar "
-        f"and DCT bands. Spacing matters most: uniform log-SNR steps on the diagonal cost {spacing:.0f} % more than the "
-        "best spacing there.",
+        f"and DCT bands. Spacing [matters most](#finding-spacing): uniform log-SNR steps on the diagonal cost {spacing:.0f} % more "
+        "path KL than the best spacing there, and pyramid networks sampled by DDIM with spacing for path KL instead of W2 "
+        f"make {seen('spacing')} times the error.",
     ]
 
 
@@ -53,6 +76,7 @@ def page(
     entries: list[Contender],
     pictures: dict[str, Picture],
     views: list[View],
+    judged: Sequence[Section],
     job: Job,
 ) -> str:
     """The self-contained report."""
@@ -66,6 +90,7 @@ def page(
     sections = [
         Section(
             title="The surfaces and the paths",
+            anchor="surfaces",
             items=[
                 pictures["answer"],
                 Text(
@@ -79,6 +104,7 @@ def page(
         predictions.section(verdicts),
         Section(
             title=f"Cost of every path at {most} steps",
+            anchor="costs",
             items=[
                 Table(
                     header=["path", *[labels[c.name] for c in entries]],
@@ -139,6 +165,8 @@ def page(
                 pictures["spectrum"],
             ],
         ),
+        *judged,
+        _theorems(verdicts + results["trained"]["predictions"]),
         job.reproduction(
             f"lattice of {preset['points']} log-SNRs per scale before "
             "continuous refinement; surfaces as netCDF under surfaces/, all numbers in results.json."
@@ -146,11 +174,29 @@ def page(
     ]
     return render(
         title=TITLE,
-        lead=f"Theory on the measured spectrum of {provenance['train_images']} image patches ({provenance['name']}); "
-        "costs are exact for Gaussian data of that spectrum.",
-        answer=results["answer"],
+        lead=f"Theory on the measured spectrum of {provenance['train_images']} image patches ({provenance['name']}), exact "
+        "for Gaussian data of that spectrum; and networks trained on the same photographs, held to it.",
+        answer=[linked(sentence) for sentence in results["answer"]],
         sections=sections,
     )
+
+
+def _theorems(verdicts: Sequence[dict[str, Any]]) -> Section:
+    """What the predictions rest on: each theorem in the words of its file."""
+    items: list[Item] = [
+        Text(
+            text="Each is a file of the package: a statement, a proof whose steps run in the tests, and a page of the "
+            "documentation with the status that the checks gave it."
+        )
+    ]
+    for name in dict.fromkeys(v["source"] for v in verdicts):
+        file = Path(lt.__file__).parent / "theorems" / f"{name}.py"
+        if not file.is_file():
+            continue
+        statement = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+        html = f'<p id="theorem-{name}"><code>{name}</code>: {escape(" ".join(statement.split()))}</p>'
+        items.append(Markup(html=html))
+    return Section(title="What the claims rest on", items=items, anchor="theorems")
 
 
 def _cell(rows: list[dict[str, Any]], name: str, path: str, steps: int, size: int) -> str:

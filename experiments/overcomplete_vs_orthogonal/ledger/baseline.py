@@ -18,7 +18,7 @@ from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
 from experiments.overcomplete_vs_orthogonal.trained.routes import routes
 from experiments.overcomplete_vs_orthogonal.trained.samples import BATCH, reference, sampled
 from experiments.predictions import Prediction, judged, verdict_table
-from experiments.processes import spread
+from experiments.processes import Stage, tables
 from experiments.report import Picture, Table, Text, save_figure
 from experiments.rows import find
 from lift_train import metrics, sample
@@ -72,9 +72,18 @@ def measure(bench: Bench) -> dict[str, Any]:
         if row["sampler"] == "ddim" and row["path"] == FINAL[row["representation"]]
     ]
     keys = [(row["representation"], row["seed"]) for row in rows]
-    raw = spread(
-        bench.work, "sampling with raw weights", [partial(raw_distance, bench, n, s) for n, s in keys]
-    )
+    stages = []
+    for name, seed in keys:
+        points = find(routes(bench, name), path=FINAL[name])["logsnr"]
+        inputs = {**bench.identity(name, seed), "logsnr": points, "images": bench.images.provenance}
+        stages.append(
+            Stage(
+                name=f"raw-{name}-{seed}",
+                inputs={**inputs, "samples": bench.sizes.samples},
+                compute=partial(raw_distance, bench, name, seed, points),
+            )
+        )
+    raw = tables(bench.work, "sampling with raw weights", stages)
     kept = ("representation", "seed", "flow_error", "fd_train", "fd_held_out", "kd_train", "kd_held_out")
     return {
         "rows": [
@@ -87,19 +96,12 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def raw_distance(bench: Bench, name: str, seed: int) -> float:
+def raw_distance(bench: Bench, name: str, seed: int, points: list[list[float]]) -> float:
     """Frechet distance to training images with the weights of the last update."""
-    points = find(routes(bench, name), path=FINAL[name])["logsnr"]
-    key = {**bench.identity(name, seed), "weights of": "the last update", "logsnr": points}
-    key |= {"images": bench.images.provenance, "samples": bench.sizes.samples}
-
-    def found() -> float:
-        denoiser = bench.denoiser(name, seed, ema=False)
-        path = lt.Path(points).to_clean_data()
-        images = sample(denoiser, path, bench.sizes.samples, "ddim", seed, batch=BATCH).images
-        return metrics.frechet_distance(images, reference(bench, "train"), draws=2).value
-
-    return bench.work.table(f"raw-{name}-{seed}", key, found)
+    denoiser = bench.denoiser(name, seed, ema=False)
+    path = lt.Path(np.array(points)).to_clean_data()
+    images = sample(denoiser, path, bench.sizes.samples, "ddim", seed, batch=BATCH).images
+    return metrics.frechet_distance(images, reference(bench, "train"), draws=2).value
 
 
 def page(numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -43,9 +43,12 @@ class Finding(Protocol):
     NAME: str
     TITLE: str
     CLAIM: str
-    predictions: Callable[[Bench], list[Prediction]]
-    """From theory alone, with the interval of agreement, before any network is trained."""
-    measure: Callable[[Bench], dict[str, Any]]
-    """All numbers as JSON holds them; long work in stages of `bench.work`."""
-    page: Callable[[dict[str, Any], list[Prediction], Path], Page]
-    """The ruling, from the numbers and the predictions as they were written; figures go to the folder."""
+
+    def predictions(self, bench: Bench) -> list[Prediction]:
+        """From theory alone, with the interval of agreement, before any network is trained."""
+
+    def measure(self, bench: Bench) -> dict[str, Any]:
+        """All numbers as JSON holds them; long work in stages of `bench.work`."""
+
+    def page(self, numbers: dict[str, Any], predictions: list[Prediction], folder: Path) -> Page:
+        """The ruling, from the numbers and the predictions as they were written; figures go to the folder."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import chosen_images
-from experiments.processes import spread
+from experiments.processes import Stage, tables
 from lift_train import measure
 from lift_train.measure.passes import Measurement
 from lift_train.measure.surfaces import grid_points, squared_errors
@@ -26,8 +26,17 @@ SEED = 7
 
 def equivalence(bench: Bench) -> list[dict[str, Any]]:
     """One row per seed: how far both networks' errors are apart, and what the closed form says of the errors."""
-    jobs = [partial(compare, bench, seed) for seed in range(bench.sizes.seeds)]
-    return spread(bench.work, "pyramid and Haar networks compared", jobs)
+    key = {"noise": SEED, "images": bench.images.provenance, "count": bench.sizes.images}
+    key |= {"probes": bench.sizes.probes, "axes": bench.axes("pyramid")}
+    stages = [
+        Stage(
+            name=f"equivalence-{seed}",
+            inputs={**key, "networks": [bench.identity(name, seed) for name in ("pyramid", "haar")]},
+            compute=partial(compare, bench, seed),
+        )
+        for seed in range(bench.sizes.seeds)
+    ]
+    return tables(bench.work, "pyramid and Haar networks compared", stages)
 
 
 def image_of(points: np.ndarray) -> np.ndarray:
@@ -38,12 +47,6 @@ def image_of(points: np.ndarray) -> np.ndarray:
 
 def compare(bench: Bench, seed: int) -> dict[str, Any]:
     """The networks of one seed."""
-    key = {"networks": [bench.identity(name, seed) for name in ("pyramid", "haar")], "noise": SEED}
-    key |= {"images": bench.images.provenance, "count": bench.sizes.images, "axes": bench.axes("pyramid")}
-    return bench.work.table(f"equivalence-{seed}", key, lambda: _compare(bench, seed))
-
-
-def _compare(bench: Bench, seed: int) -> dict[str, Any]:
     points = grid_points(bench.axes("pyramid"))
     images, _ = chosen_images(bench)
     errors = {}

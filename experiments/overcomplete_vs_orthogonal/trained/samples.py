@@ -18,7 +18,7 @@ import lift_theory as lt
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
 from experiments.overcomplete_vs_orthogonal.trained.routes import ANCESTRAL, predicted, routes
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import measured_surface
-from experiments.processes import spread
+from experiments.processes import Stage, tables
 from lift_train import features, metrics, sample
 
 FINER = 6
@@ -34,48 +34,41 @@ BATCH = 128
 
 def sampled(bench: Bench) -> list[dict[str, Any]]:
     """What every network returns along every path: one row per representation, seed, path and sampler."""
-    jobs = [
-        partial(sample_network, bench, name, seed) for seed in range(bench.sizes.seeds) for name in NETWORKS
+    asked = [
+        (name, seed, route, sampler)
+        for seed in range(bench.sizes.seeds)
+        for name in NETWORKS
+        for route in [*routes(bench, name), measured_route(bench, name, seed)]
+        for sampler in ("ddim", "ancestral")
+        if sampler == "ddim" or route["path"] in ANCESTRAL
     ]
-    return [row for rows in spread(bench.work, "sampling", jobs) for row in rows]
-
-
-def sample_network(bench: Bench, name: str, seed: int, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All rows of one network; every path is a stage of its own."""
-    denoiser = None
-    texture = _Remembered(features.RandomConvolutions())
-    rows = []
-    for route in paths:
-        for sampler in ("ddim", "ancestral"):
-            if sampler == "ancestral" and route["path"] not in ANCESTRAL:
-                continue
-            key = {
+    stages = [
+        Stage(
+            name=f"samples-{name}-{seed}-{route['path']}-{sampler}",
+            inputs={
                 **bench.identity(name, seed),
                 "images": bench.images.provenance,
                 "logsnr": route["logsnr"],
                 "sampler": sampler,
                 "seed": seed,
                 "sizes": [bench.sizes.samples, FINER, COUPLED, REFERENCE],
-            }
-
-            def found(route: dict[str, Any] = route, sampler: str = sampler) -> dict[str, Any]:
-                nonlocal denoiser
-                denoiser = denoiser or bench.denoiser(name, seed)
-                return _distances(bench, denoiser, lt.Path(route["logsnr"]), sampler, seed, texture)
-
-            numbers = bench.work.table(f"samples-{name}-{seed}-{route['path']}-{sampler}", key, found)
-            facts = {k: v for k, v in route.items() if k not in ("w2", "nats")}
-            rows.append(
-                {
-                    **facts,
-                    "seed": seed,
-                    "sampler": sampler,
-                    "predicted_w2_squared": route["w2"][sampler] ** 2,
-                    "nats": route["nats"],
-                    **numbers,
-                }
-            )
-    return rows
+            },
+            compute=partial(distances, bench, name, seed, route["logsnr"], sampler),
+        )
+        for name, seed, route, sampler in asked
+    ]
+    return [
+        {
+            **{k: v for k, v in route.items() if k != "w2"},
+            "seed": seed,
+            "sampler": sampler,
+            "predicted_w2_squared": route["w2"][sampler] ** 2,
+            **numbers,
+        }
+        for (_, seed, route, sampler), numbers in zip(
+            asked, tables(bench.work, "sampling", stages), strict=True
+        )
+    ]
 
 
 def measured_route(bench: Bench, name: str, seed: int) -> dict[str, Any]:
@@ -114,15 +107,15 @@ def refined(path: lt.Path, parts: int) -> lt.Path:
     return lt.Path(np.stack(columns, axis=1), path.scales)
 
 
-def _distances(
-    bench: Bench, denoiser: Any, path: lt.Path, sampler: Any, seed: int, texture: _Remembered
-) -> dict[str, Any]:
+def distances(bench: Bench, name: str, seed: int, logsnr: list[list[float]], sampler: Any) -> dict[str, Any]:
+    """Samples of one network along one path, and how far they are from images and from finer steps."""
+    denoiser, path = bench.denoiser(name, seed), lt.Path(np.array(logsnr))
     found = sample(denoiser, path.to_clean_data(), bench.sizes.samples, sampler, seed, batch=BATCH)
     result: dict[str, Any] = {"calls": found.calls}
     for part in ("train", "held_out"):
         images = reference(bench, part)
         result[f"fd_{part}"] = metrics.frechet_distance(found.images, images, draws=2).value
-        result[f"kd_{part}"] = metrics.kernel_distance(found.images, images, texture).value
+        result[f"kd_{part}"] = metrics.kernel_distance(found.images, images, TEXTURE).value
     if sampler == "ddim":
         count = min(COUPLED, bench.sizes.samples)
         exact = sample(denoiser, refined(path, FINER).to_clean_data(), count, sampler, seed, batch=BATCH)
@@ -146,10 +139,13 @@ class _Remembered:
         self.found: dict[bytes, np.ndarray] = {}
 
     def __call__(self, images: Any) -> np.ndarray:
-        key = hashlib.sha256(np.ascontiguousarray(images)).digest()
+        key = hashlib.sha256(np.asarray(images).tobytes()).digest()
         if key not in self.found:
             self.found[key] = self.features(images)
         return self.found[key]
+
+
+TEXTURE = _Remembered(features.RandomConvolutions())
 
 
 def strip(denoiser: Any, path: lt.Path, seed: int = 0, images: int = SHOWN) -> np.ndarray:
