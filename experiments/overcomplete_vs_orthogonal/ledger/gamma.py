@@ -111,11 +111,12 @@ def predictions(bench: Bench) -> list[Prediction]:
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Both sides of the identity on networks and in closed form, and the costs of all paths."""
+    networks = identity.of_networks(bench)
     return {
         "identity": {
             name: {
                 "closed_form": identity.closed_form(bench.models[name]),
-                "networks": [identity.of_network(bench, name, seed) for seed in range(len(bench.runs[name]))],
+                "networks": networks[name],
             }
             for name in identity.NAMES
         },

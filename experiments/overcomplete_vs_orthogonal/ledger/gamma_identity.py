@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 import lift_theory as lt
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import BATCH, chosen_images
+from experiments.processes import Stage, tables
 from lift_theory.optimize.published import FACTORS
 from lift_train import FunctionDenoiser, measure
 from lift_train.denoisers import Denoiser, LogSNR, Parametrisation
@@ -27,23 +29,34 @@ NAMES = ("single", "pyramid")
 PREDICTIONS: tuple[Parametrisation, ...] = ("x0", "eps")
 
 
-def of_network(bench: Bench, name: str, seed: int) -> dict[str, Any]:
-    """Both sides of the identity on a network, as `both_sides` gives them."""
+def of_networks(bench: Bench) -> dict[str, list[dict[str, Any]]]:
+    """Both sides of the identity on every network, by representation and seed, as `both_sides` gives them."""
     images, sources = chosen_images(bench)
-    inputs = {
-        **bench.identity(name, seed),
-        "images": images,
-        "levels": list(LEVELS),
-        "step": STEP,
-        "noise": NOISE,
-        "draws": DRAWS,
-        "sources": sources,
-    }
+    keys = [(name, seed) for name in NAMES for seed in range(len(bench.runs[name]))]
+    stages = [
+        Stage(
+            name=f"gamma-identity-{name}-{seed}",
+            inputs={
+                **bench.identity(name, seed),
+                "images": images,
+                "levels": list(LEVELS),
+                "step": STEP,
+                "noise": NOISE,
+                "draws": DRAWS,
+                "sources": sources,
+            },
+            compute=partial(_of_network, bench, name, seed),
+        )
+        for name, seed in keys
+    ]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
+    for (name, _), both in zip(keys, tables(bench.work, "gamma_B on networks", stages), strict=True):
+        found[name].append(both)
+    return found
 
-    def compute() -> dict[str, Any]:
-        return both_sides(bench.denoiser(name, seed), images, sources)
 
-    return bench.work.table(f"gamma-identity-{name}-{seed}", inputs, compute)
+def _of_network(bench: Bench, name: str, seed: int) -> dict[str, Any]:
+    return both_sides(bench.denoiser(name, seed), *chosen_images(bench))
 
 
 def both_sides(denoiser: Denoiser, images: Any, sources: Sequence[str] | None = None) -> dict[str, Any]:
