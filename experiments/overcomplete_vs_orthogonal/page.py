@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -41,33 +42,37 @@ def answer(
     spacing = 100 * (cost["pyramid", "diagonal_uniform"] / cost["pyramid", "diagonal"] - 1)
     best = min(floor, key=lambda name: cost[name, "best"] / floor[name])
 
-    def seen(name: str, scale: float = 1.0, unit: str = "") -> str:
+    def seen(name: str, scale: float = 1.0) -> str:
         estimate = judged[name]["estimate"]
         width = estimate["half_width"]
-        interval = "one seed" if width is None else f"± {scale * width:.2g}"
-        return f"{scale * estimate['mean']:.3g}{unit} ({interval}, {judged[name]['verdict']})"
+        return f"{scale * estimate['mean']:.3g}" + (
+            " (one seed)" if width is None else f" ± {scale * width:.2g}"
+        )
 
+    def ruled(names: Sequence[str]) -> str:
+        counted = Counter(judged[name]["verdict"] for name in names)
+        return ", ".join(f"{count} {word}" if len(names) > 1 else word for word, count in counted.items())
+
+    clocks = [f"second_clock_{name}" for name in ("pyramid", "haar", "dct", "bilinear")]
     return [
-        "Not different in kind, but in reach. An image with its 2x2 means is the orthogonal Haar split restricted to "
-        "paths on which the low band has, and gains, at least the SNR of the high band "
-        "([theorem](#theorem-overcomplete_equivalence)): on these images the two "
-        f"[surfaces agree](#predictions) to {found['equivalence']:.0e} (relative), and so does the cost of every path; "
-        "the errors of pyramid and Haar networks trained apart [differ](#equivalence) by "
-        f"{seen('equivalence', 100.0, ' %')}.",
-        "A redundant coarse copy cannot help, and here it costs. The spectrum of photographs wants the high band "
-        f"ahead, which a pyramid cannot do: at {steps} steps a second clock [saves](#costs) {saved['pyramid']:.1f} % of the best "
-        f"lock-step path for the pyramid, {saved['haar']:.1f} % for Haar bands and {saved['dct']:.1f} % for DCT bands; "
-        f"closest to the floor that no path of any linear representation can beat ([theorem](#theorem-anisotropic_floor)) "
-        f"comes the entry '{labels[best]}', {100 * (cost[best, 'best'] / floor[best] - 1):.1f} % above it. "
-        "[Networks](#networks) on their best two-clock paths for W2 make "
-        f"{seen('second_clock_pyramid')}, {seen('second_clock_haar')}, {seen('second_clock_dct')} and "
-        f"{seen('second_clock_bilinear')} times the lock-step discretization error with pyramid, Haar, DCT and bilinear "
-        "residual.",
-        "No representation prefers an L-shaped, coarse-first path ([theorem](#theorem-orthogonal_separability)): it costs "
-        f"{staged['pyramid']:.2f}, {staged['haar']:.2f} and {staged['dct']:.2f} times the best path for pyramid, Haar "
-        f"and DCT bands. Spacing [matters most](#finding-spacing): uniform log-SNR steps on the diagonal cost {spacing:.0f} % more "
-        "path KL than the best spacing there, and pyramid networks sampled by DDIM with spacing for path KL instead of W2 "
-        f"make {seen('spacing')} times the error.",
+        "Not different in kind, but in reach: an image with its 2x2 means is the orthogonal Haar split restricted to paths "
+        "on which the low band has, and gains, at least the SNR of the high band "
+        "([theorem](#theorem-overcomplete_equivalence)); the two [surfaces agree](#predictions) to "
+        f"{found['equivalence']:.0e} of their value, and networks trained apart for the two "
+        f"[differ](#equivalence) in error by {seen('equivalence', 100.0)} % over the whole square of noise levels (predicted: "
+        f"at most 3 %; {ruled(['equivalence'])}).",
+        "A redundant coarse copy cannot help, and here it costs, because the spectrum of photographs wants the high band "
+        f"ahead, which a pyramid cannot do: at {steps} steps a second clock [saves](#costs) {saved['pyramid']:.1f} % of the path "
+        f"KL of the best lock-step path for the pyramid, {saved['haar']:.1f} % for Haar bands, {saved['dct']:.1f} % for DCT bands "
+        f"and {saved['bilinear']:.1f} % for bilinear residuals (closest to the [floor](#theorem-anisotropic_floor) of all "
+        f"representations: '{labels[best]}', {100 * (cost[best, 'best'] / floor[best] - 1):.1f} % above it), and "
+        f"[networks](#predictions-networks) sampled by DDIM make {', '.join(seen(name) for name in clocks)} times the lock-step "
+        f"error with two clocks made for W2, in that order ({ruled(clocks)}).",
+        "No representation prefers an L-shaped, coarse-first path ([theorem](#theorem-orthogonal_separability)), which costs "
+        f"{staged['pyramid']:.2f}, {staged['haar']:.2f} and {staged['dct']:.2f} times the best path for pyramid, Haar and DCT "
+        f"bands, whereas spacing [matters most](#finding-spacing): uniform log-SNR steps on the diagonal cost {spacing:.0f} % "
+        "more path KL than the best spacing there, and pyramid networks sampled by DDIM with spacing for path KL instead of "
+        f"W2 make {seen('spacing')} times the error ({ruled(['spacing'])}).",
     ]
 
 

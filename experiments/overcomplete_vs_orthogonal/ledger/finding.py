@@ -11,7 +11,7 @@ from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.predictions import Prediction
 from experiments.report import Item
 
-Ruling = Literal["confirmed", "explained otherwise", "not reproduced"]
+Ruling = Literal["confirmed", "explained otherwise", "not reproduced", "undecided"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from experiments.overcomplete_vs_orthogonal.ledger import FINDINGS
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS
 from experiments.overcomplete_vs_orthogonal.trained.judging import Judged
 from experiments.overcomplete_vs_orthogonal.trained.routes import ROUTES
-from experiments.report import Item, Markup, Picture, Section, Table, Text, save_figure
+from experiments.report import MARKS, Item, Markup, Picture, Section, Table, Text, save_figure
 
 SIZE_NOTE = (
-    "The discretization error compares each sample with what the same network makes of the same noise in steps six times "
-    "finer (mean squared difference per image); the closed form is the squared W2 distance between what DDIM returns on "
+    "The discretization error compares each sample with what the same network makes of the same noise in the limit of small "
+    "steps, extrapolated from steps six times finer (mean squared difference per image); the closed form is the squared W2 distance between what DDIM returns on "
     "Gaussian data of the same spectrum and that data. Means and 95 % intervals are over training seeds."
 )
 
@@ -204,18 +205,19 @@ def _overview(judged: Judged) -> Section:
         title="The ledger of published findings",
         anchor="ledger",
         items=[
-            Table(
-                header=["finding", "published", "ruling", "why"],
-                words=frozenset({1, 3}),
-                rows=[
-                    [f.TITLE, f.CLAIM, judged.pages[f.NAME].ruling, judged.pages[f.NAME].why]
-                    for f in FINDINGS
-                ],
-            ),
             Markup(
-                html="<p>"
-                + " · ".join(f'<a href="#finding-{f.NAME}">{f.TITLE}</a>' for f in FINDINGS)
-                + "</p>"
+                html="<ol>"
+                + "".join(
+                    f'<li><a href="#finding-{f.NAME}">{escape(f.TITLE)}</a> '
+                    f'<span class="{MARKS[judged.pages[f.NAME].ruling]}">{judged.pages[f.NAME].ruling}</span></li>'
+                    for f in FINDINGS
+                )
+                + "</ol>"
+            ),
+            Text(
+                text="Confirmed: as published, for the reason published. Explained otherwise: seen, but for another reason. Not "
+                "reproduced: theory or networks contradict it. Undecided: the seeds do not tell. Each page states its rule and "
+                "every number with its interval."
             ),
         ],
     )
