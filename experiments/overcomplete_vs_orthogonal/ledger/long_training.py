@@ -26,9 +26,6 @@ WEIGHTS = {"raw": False, "ema": True}
 REFERENCES = ("training", "pool", "held_out")
 """The few training images; the other patches of the same photographs; patches of other photographs."""
 
-MOST = 2048
-"""Images of a reference set: kernel distances take all pairs of them."""
-
 
 def chosen(bench: Bench) -> np.ndarray:
     """Numbers of the training images that are trained on, evenly over all of them."""
@@ -102,7 +99,8 @@ def references(bench: Bench) -> dict[str, np.ndarray]:
     """What samples are compared with: evenly chosen where there are very many."""
     picked = chosen(bench)
     sets = (bench.images.train[picked], np.delete(bench.images.train, picked, axis=0), bench.images.held_out)
-    return {name: part[:: -(-len(part) // MOST)] for name, part in zip(REFERENCES, sets, strict=True)}
+    most = bench.sizes.reference  # kernel distances take all pairs
+    return {name: part[:: -(-len(part) // most)] for name, part in zip(REFERENCES, sets, strict=True)}
 
 
 def nearness(samples: np.ndarray, training: np.ndarray, others: np.ndarray) -> float:

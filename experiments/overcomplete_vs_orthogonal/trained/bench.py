@@ -38,6 +38,7 @@ class Sizes:
         points: log-SNRs per scale of a measured surface.
         images: training images that errors are measured on.
         samples: images that are sampled along every path.
+        reference: images, evenly spaced among all, that distances are taken to.
         steps: network calls per sample, the last of which goes to clean data.
         probes: images for Jacobians.
         stability_images: training images of the study of long training.
@@ -52,6 +53,7 @@ class Sizes:
     points: int
     images: int
     samples: int
+    reference: int = 2000
     steps: int = 18
     probes: int
     stability_images: int

@@ -29,8 +29,6 @@ COUPLED = 96
 """Images that are also sampled in such small steps."""
 SHOWN = 6
 """Images whose way through the path is kept for the report."""
-REFERENCE = 2000
-"""Images, evenly spaced, that distances are taken to."""
 BATCH = 128
 
 
@@ -53,7 +51,7 @@ def sampled(bench: Bench) -> list[dict[str, Any]]:
                 "logsnr": route["logsnr"],
                 "sampler": sampler,
                 "seed": seed,
-                "sizes": [bench.sizes.samples, FINER, COUPLED, REFERENCE],
+                "sizes": [bench.sizes.samples, FINER, COUPLED, bench.sizes.reference],
                 "reference": "extrapolated to first order",
             },
             compute=partial(distances, bench, name, seed, route["logsnr"], sampler),
@@ -132,7 +130,9 @@ def distances(bench: Bench, name: str, seed: int, logsnr: list[list[float]], sam
 def reference(bench: Bench, part: Literal["train", "held_out"]) -> np.ndarray:
     """The images, evenly spaced, that distances are taken to."""
     images = bench.images.train if part == "train" else bench.images.held_out
-    return images[np.linspace(0, len(images) - 1, min(REFERENCE, len(images))).round().astype(int)]
+    return images[
+        np.linspace(0, len(images) - 1, min(bench.sizes.reference, len(images))).round().astype(int)
+    ]
 
 
 class _Remembered:
