@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from lift_theory.sampling.descent import ITERATIONS, Descent
 from lift_theory.sampling.errors import sampling_error
 from lift_theory.sampling.floors import ddim_floor
 from lift_theory.sampling.propagation import Setting, loss
-from lift_theory.sampling.samplers import DDIM, Sampler
+from lift_theory.sampling.samplers import DDIM, DPMSolverPP2M, Sampler
 from lift_theory.sampling.starts import own_variances, separate_curve, starts
 from lift_theory.sampling.state import state_of
 
@@ -121,7 +121,8 @@ class OutputError:
     ) -> OptimizedPath:
         """What `optimal_path` does for this objective: sequential quadratic programs from several starts.
 
-        Independent bands between common ends also start from the best single clock, and so never end behind it.
+        Independent bands between common ends also start from the best single clock, and so never end behind it;
+        W2 of DPM-Solver++(2M) also starts from its best path for KL.
 
         Args:
             model: Gaussian data and its scales.
@@ -143,6 +144,11 @@ class OutputError:
             one = GaussianModel(model.law, SingleScale())
             clock = self.optimize(one, steps, search.first[:1], search.last[:1], thorough).path.logsnr
             found.append(("best single clock", np.repeat(clock, len(model.scales), axis=1)))
+        if isinstance(self.sampler, DPMSolverPP2M) and self.metric == "w2":
+            # its error has both signs, and paths on which they cancel are found from near only; those that are good
+            # for KL, which counts every mode alike, lie nearer than shapes that suit the largest
+            other = replace(self, metric="kl").optimize(model, steps, search.first, search.last, thorough)
+            found.append(("best for KL", other.path.logsnr))
         values = np.array([search.loss(points)[0] for _, points in found])
         if not np.isfinite(values).any():
             self.sampler.check(Path(found[0][1], tuple(model.scales)), state_of(model))

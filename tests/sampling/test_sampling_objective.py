@@ -146,3 +146,11 @@ def test_a_second_clock_for_independent_bands_is_never_worse_than_one():
         for kind in (lt.SingleScale(), lt.DctBands((4,)))
     )
     assert two.cost <= one.cost * (1 + 1e-9)
+
+
+def test_the_best_multistep_path_for_w2_is_no_worse_there_than_the_best_for_kl():
+    model = lt.GaussianModel(lt.Spectrum.power_law((8, 8)), lt.SingleScale())
+    w2, kl = (lt.OutputError(sampler=lt.DPMSolverPP2M(), metric=metric) for metric in ("w2", "kl"))
+    best, other = (lt.optimal_path(model, 12, -8.0, 8.0, objective=o) for o in (w2, kl))
+    assert w2.cost(model, best.path) <= w2.cost(model, other.path) * (1 + 1e-6)
+    assert kl.cost(model, other.path) <= kl.cost(model, best.path) * (1 + 1e-6)

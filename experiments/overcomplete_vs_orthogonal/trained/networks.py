@@ -10,7 +10,7 @@ from typing import Any
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench, Sizes
 from experiments.processes import quiet, spread
 from experiments.workspace import digest
-from lift_train import Run, TrainConfig, data, train
+from lift_train import Run, TrainConfig, checkpoints, data, train
 from lift_train.runs import metric_lines
 
 
@@ -39,13 +39,22 @@ def trained(bench: Bench) -> Bench:
 def train_all(bench: Bench, label: str, configs: list[TrainConfig], images: data.Images) -> list[Run]:
     """Runs of some configurations on the same images, each in a folder under the hash of both."""
     folders = [_folder(bench, config, images) for config in configs]
-    jobs = [partial(_train, config, folder, images) for config, folder in zip(configs, folders, strict=True)]
+    left = [i for i, config in enumerate(configs) if _updates(folders[i]) < config.steps]
 
-    def done(index: int) -> float:
-        lines = metric_lines(folders[index] / "metrics.jsonl")
-        return min(lines[-1]["step"] / configs[index].steps, 1.0) if lines else 0.0
+    def done(job: int) -> float:
+        lines = metric_lines(folders[left[job]] / "metrics.jsonl")
+        return min(lines[-1]["step"] / configs[left[job]].steps, 1.0) if lines else 0.0
 
-    return spread(bench.work, label, jobs, done)
+    spread(bench.work, label, [partial(_train, configs[i], folders[i], images) for i in left], done)
+    return [
+        Run(folder=folder, config=config, step=config.steps)
+        for folder, config in zip(folders, configs, strict=True)
+    ]
+
+
+def _updates(folder: Path) -> int:
+    """Of the newest checkpoint of a run."""
+    return max(checkpoints.steps(folder / "checkpoints"), default=0)
 
 
 def _train(config: TrainConfig, folder: Path, images: data.Images) -> Run:
