@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+from loky import get_reusable_executor
 
 from experiments.workspace import Workspace
 
 T = TypeVar("T")
 POLL = 2.0
 """Seconds between looks at how far jobs are."""
+IDLE = 120.0
+"""Seconds after which processes that have nothing to do end; the next jobs find what they loaded and compiled."""
 
 
 def spread(
@@ -25,8 +28,8 @@ def spread(
 ) -> list[T]:
     """The results of jobs that know nothing of each other, in their order.
 
-    Each job runs in a process of its own with one thread of arithmetic; as many run at once as there are cores, and one
-    where a GPU does the work. Jobs must be picklable (`functools.partial` of a function of a module).
+    Each job has one thread of arithmetic; as many run at once, in processes that serve all calls, as there are cores,
+    and one where a GPU does the work. Jobs must be picklable (`functools.partial` of a function of a module).
 
     Args:
         work: shows the progress.
@@ -48,24 +51,28 @@ def spread(
                 results.append(job())
                 bar.update(task, completed=index + 1)
             return results
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
-            futures = [pool.submit(job) for job in jobs]
-            waiting = set(futures)
-            try:
-                while waiting:
-                    done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        future.result()
-                    shares = [
-                        1.0 if f.done() else progress(i) if progress and f.running() else 0.0
-                        for i, f in enumerate(futures)
-                    ]
-                    bar.update(task, completed=sum(shares))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            return [future.result() for future in futures]
+        pool = get_reusable_executor(
+            _workers(), timeout=IDLE, initializer=_one_thread, env={"OMP_NUM_THREADS": "1"}
+        )
+        futures = [pool.submit(job) for job in jobs]
+        waiting = set(futures)
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                shares = [
+                    1.0 if f.done() else progress(i) if progress and f.running() else 0.0
+                    for i, f in enumerate(futures)
+                ]
+                bar.update(task, completed=sum(shares))
+        except BaseException as failure:
+            for future in waiting:
+                future.cancel()
+            if not isinstance(failure, Exception):
+                pool.shutdown(kill_workers=True)
+            raise
+        return [future.result() for future in futures]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ import tempfile
 
 import pytest
 
+SHARED = "tests/experiments/overcomplete_vs_orthogonal/"
+
 
 def pytest_configure(config):
     """Let every process that the tests start find what another has compiled."""
@@ -16,6 +18,19 @@ def pytest_configure(config):
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
         }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep tests of a file in one process, and those of the main job, which share their networks."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return file.rpartition("/")[0] if SHARED in file else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)

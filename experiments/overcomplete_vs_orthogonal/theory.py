@@ -21,6 +21,7 @@ from experiments.overcomplete_vs_orthogonal.contenders import (
     transfer,
 )
 from experiments.overcomplete_vs_orthogonal.predictions import verdicts
+from experiments.processes import Stage, tables
 from experiments.rows import find_path
 
 
@@ -62,7 +63,23 @@ def theory(job: Job, preset: Any) -> Theory:
         for part in ("train", "held_out")
     )
     inputs = {"variances": spectra["train"].variances, "ends": [START, STOP], "version": lt.__version__}
-    surfaces, rows, held_out = {}, [], []
+    stages = [
+        Stage(
+            name=f"paths-{c.name}-{steps}",
+            inputs={
+                **inputs,
+                "contender": repr(c),
+                "steps": steps,
+                "points": preset.points,
+                "paths": list(PATHS),
+            },
+            compute=partial(costs, models[c.name], c, steps, preset.points),
+        )
+        for c in entries
+        for steps in preset.steps
+    ]
+    rows = [row for found in tables(work, "paths", stages) for row in found]
+    surfaces, held_out = {}, []
     with work.progress() as progress:
         task = progress.add_task("error surfaces", total=len(entries))
         for c in entries:
@@ -71,20 +88,6 @@ def theory(job: Job, preset: Any) -> Theory:
                 f"surface-{c.name}", key, partial(surface_of, models[c.name], c, preset.grid)
             )
             progress.advance(task)
-        task = progress.add_task("paths", total=len(entries) * len(preset.steps))
-        for c in entries:
-            for steps in preset.steps:
-                key = {
-                    **inputs,
-                    "contender": repr(c),
-                    "steps": steps,
-                    "points": preset.points,
-                    "paths": list(PATHS),
-                }
-                rows += work.table(
-                    f"paths-{c.name}-{steps}", key, partial(costs, models[c.name], c, steps, preset.points)
-                )
-                progress.advance(task)
         task = progress.add_task("held-out photographs", total=len(entries))
         for c in entries:
             best = find_path(rows, c.name, "best", preset.headline)

@@ -17,6 +17,7 @@ from experiments.overcomplete_vs_orthogonal.trained import predictions
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
 from experiments.overcomplete_vs_orthogonal.trained.equivalence import equivalence
 from experiments.overcomplete_vs_orthogonal.trained.networks import trained
+from experiments.overcomplete_vs_orthogonal.trained.routes import all_routes
 from experiments.overcomplete_vs_orthogonal.trained.samples import sampled
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import measure_all, measured_surface
 from experiments.predictions import Prediction, written
@@ -98,6 +99,7 @@ def judge(bench: Bench, figures: Path) -> Judged:
 def _predictions(bench: Bench) -> tuple[list[Prediction], dict[str, list[Prediction]]]:
     """All predictions, written to a file before anything is trained."""
     bench.work.console.print("Predicting what networks will do ...")
+    all_routes(bench)
     asked = predictions.predictions(bench)
     ledger = {finding.NAME: finding.predictions(bench) for finding in FINDINGS}
     page = {"networks": asked, **ledger}

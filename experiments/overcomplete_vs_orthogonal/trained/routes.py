@@ -7,12 +7,14 @@ scale moves. Spacings are compared in lock-step.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import lift_theory as lt
-from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
+from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
+from experiments.processes import Stage, tables
 
 ROUTES = {
     "best": "best path for path KL",
@@ -39,8 +41,18 @@ def routes(bench: Bench, name: str) -> list[dict[str, Any]]:
         One row per path: `path`, `logsnr` without the step to clean data, `nats` (path KL), and `w2` per sampler: the
         distance of returned images from the data, which begins with pure noise and includes the step to clean data.
     """
+    stage = _stage(bench, name)
+    return bench.work.table(stage.name, stage.inputs, stage.compute)
+
+
+def all_routes(bench: Bench) -> None:
+    """Make the paths of all contenders, several at a time."""
+    tables(bench.work, "paths for networks", [_stage(bench, name) for name in NETWORKS])
+
+
+def _stage(bench: Bench, name: str) -> Stage:
     key = {**bench.inputs, "steps": bench.sizes.steps, "contender": repr(bench.contenders[name])}
-    return bench.work.table(f"routes-{name}", key, lambda: _routes(bench, name))
+    return Stage(name=f"routes-{name}", inputs=key, compute=partial(_routes, bench, name))
 
 
 def predicted(model: lt.GaussianModel, path: lt.Path) -> dict[str, Any]:

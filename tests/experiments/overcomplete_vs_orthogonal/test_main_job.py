@@ -21,15 +21,17 @@ from experiments.overcomplete_vs_orthogonal.trained import report as report_of_n
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("job")
+def finished(bench):
+    """The main job in the folder of the bench, where its networks and some of its stages are found done."""
     patch = pytest.MonkeyPatch()
     preset = job.Preset(size=8, channels=1, steps=(2, 6), headline=6, grid=7, points=24, trained=TINY)
     patch.setitem(job.PRESETS, "quick", preset)
     for module in (judging, report_of_networks):  # every page of the ledger has tests of its own
         patch.setattr(module, "FINDINGS", (spacing, baseline))
+    small = lt.GaussianModel(lt.Spectrum.power_law((8, 8), 2.0), lt.AveragePyramid())
+    patch.setattr(spacing, "lift_model", lambda: small)  # the published size takes a minute to compile
     console = Console(file=io.StringIO(), width=120)
-    report = job.main(job.Options(data="digits", out=folder), console)
+    report = job.main(job.Options(data="digits", out=bench.work.folder), console)
     yield report, console
     patch.undo()
 
