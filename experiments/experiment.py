@@ -14,7 +14,7 @@ from rich.table import Table as ConsoleTable
 
 import lift_theory as lt
 from experiments.predictions import Prediction, written
-from experiments.report import Section, Text, unlinked
+from experiments.report import Report, Section, Text, unlinked
 from experiments.workspace import Workspace, digest
 from lift_train import data
 
@@ -84,13 +84,14 @@ class Job:
         """Write the numbers, before anything is drawn."""
         self.work.write("results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
 
-    def finish(self, results: dict[str, Any], page: str, overview: ConsoleTable) -> Path:
+    def finish(self, results: dict[str, Any], page: Report, overview: ConsoleTable) -> Path:
         """Write the report; show overview, answer and verdicts on the terminal.
 
         Returns:
             The path of `report.html`.
         """
-        report, console = self.work.write("report.html", page), self.work.console
+        report, console = self.work.write("report.html", page.html()), self.work.console
+        self.work.write("report.json", json.dumps(page.to_json(), indent=1) + "\n")
         console.print(overview)
         for sentence in results["answer"]:
             console.print(unlinked(sentence))

@@ -47,12 +47,14 @@ code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-
 <body>
 <h1>{{ title }}</h1>
 <p class="lead">{{ lead }}</p>
-<div class="answer">{% for line in answer %}<p>{{ line }}</p>{% endfor %}</div>
+<div class="answer">{% for line in answer %}<p>{{ line | marked }}</p>{% endfor %}</div>
 {% for section in sections %}
 <section{% if section.anchor %} id="{{ section.anchor }}"{% endif %}>
 <h2>{{ section.title }}</h2>
 {% for item in section.items %}
-{% if item.kind == "text" %}<p>{{ item.text }}</p>
+{% if item.kind == "text" %}<p{% if item.anchor %} id="{{ item.anchor }}"{% endif %}>{{ item.text | marked }}</p>
+{% elif item.kind == "list" %}<ol>{% for text, verdict in item.entries %}<li>{{ text | marked }}
+<span class="{{ marks[verdict] }}">{{ verdict }}</span></li>{% endfor %}</ol>
 {% elif item.kind == "markup" %}{{ item.html | safe }}
 {% elif item.kind == "figure" %}<figure role="img" aria-label="{{ item.caption }}">{{ item.svg | safe }}
 <figcaption>{{ item.caption }}</figcaption></figure>
@@ -74,6 +76,7 @@ code { font-size: .9em; background: var(--tint); padding: .05rem .25rem; border-
 
 
 LINK = re.compile(r"\[([^\]]+)\]\(#([\w-]+)\)")
+CODE = re.compile(r"`([^`]+)`")
 MARKS = {
     "confirmed": "good",
     "failed": "bad",
@@ -86,9 +89,10 @@ MARKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A paragraph."""
+    """A paragraph: `[words](#anchor)` leads to another part of the page, and an anchor makes it such a part."""
 
     text: str
+    anchor: str = ""
     kind: str = "text"
 
 
@@ -112,9 +116,18 @@ class Table:
 class Picture:
     """A figure as inline SVG with a caption that states its finding."""
 
+    name: str
     svg: str
     caption: str
     kind: str = "figure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Numbered sentences, each with a verdict."""
+
+    entries: Sequence[tuple[str, str]]
+    kind: str = "list"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +140,7 @@ class Markup:
     kind: str = "markup"
 
 
-Item = Text | Table | Picture | Markup
+Item = Text | Table | Listing | Picture | Markup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,31 +152,69 @@ class Section:
     anchor: str = ""
 
 
-def linked(text: str) -> Markup:
-    """A sentence in which `[words](#anchor)` leads to another part of the page."""
-    return Markup(html=LINK.sub(r'<a href="#\2">\1</a>', html.escape(text, quote=False)))
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that a page says.
+
+    Attributes:
+        title: of the page.
+        lead: what was done, in a sentence.
+        answer: sentences; `[words](#anchor)` leads to what bears them out.
+        sections: in order.
+    """
+
+    title: str
+    lead: str
+    answer: Sequence[str]
+    sections: Sequence[Section]
+
+    def html(self) -> str:
+        """A self-contained page."""
+        parts = [item for section in self.sections for item in section.items if isinstance(item, Markup)]
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+        environment.filters["marked"] = _marked
+        return environment.from_string(PAGE).render(
+            title=self.title,
+            lead=self.lead,
+            answer=self.answer,
+            sections=self.sections,
+            marks=MARKS,
+            style="\n".join(dict.fromkeys(part.style for part in parts if part.style)),
+            script="\n".join(dict.fromkeys(part.script for part in parts if part.script)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Words and tables, and the names of figures; without what only a browser can show."""
+        return {
+            "title": self.title,
+            "lead": self.lead,
+            "answer": list(self.answer),
+            "sections": [
+                {
+                    "title": section.title,
+                    "anchor": section.anchor,
+                    "items": [_plain(item) for item in section.items if not isinstance(item, Markup)],
+                }
+                for section in self.sections
+            ],
+        }
 
 
 def unlinked(text: str) -> str:
-    """The same sentence for a terminal."""
+    """A sentence with links for a terminal."""
     return LINK.sub(r"\1", text)
 
 
-def render(*, title: str, lead: str, answer: Sequence[str | Markup], sections: Sequence[Section]) -> str:
-    """The whole page."""
+def _marked(text: str) -> Any:
     import markupsafe
 
-    markup = [item for section in sections for item in section.items if isinstance(item, Markup)]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(PAGE).render(
-        title=title,
-        lead=lead,
-        answer=[markupsafe.Markup(a.html) if isinstance(a, Markup) else a for a in answer],
-        sections=sections,
-        marks=MARKS,
-        style="\n".join(dict.fromkeys(item.style for item in markup if item.style)),
-        script="\n".join(dict.fromkeys(item.script for item in markup if item.script)),
-    )
+    linked = LINK.sub(r'<a href="#\2">\1</a>', html.escape(text, quote=False))
+    return markupsafe.Markup(CODE.sub(r"<code>\1</code>", linked))
+
+
+def _plain(item: Text | Table | Listing | Picture) -> dict[str, Any]:
+    fields = {key: value for key, value in vars(item).items() if key not in ("svg", "words")}
+    return {**fields, "words": sorted(item.words)} if isinstance(item, Table) else fields
 
 
 def save_figure(figure: Figure, folder: Path, name: str, caption: str) -> Picture:
@@ -178,7 +229,7 @@ def save_figure(figure: Figure, folder: Path, name: str, caption: str) -> Pictur
     (folder / f"{name}.svg").write_text(buffer.getvalue(), encoding="utf-8")
     svg = buffer.getvalue()[buffer.getvalue().index("<svg") :]
     svg = re.sub(r'\b(id="|href="#|url\(#)', lambda found: f"{found.group(1)}{name}-", svg)
-    return Picture(svg=_with_unique_ids(svg), caption=caption)
+    return Picture(name=name, svg=_with_unique_ids(svg), caption=caption)
 
 
 def _with_unique_ids(svg: str) -> str:

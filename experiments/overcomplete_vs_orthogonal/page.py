@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from experiments import predictions
 from experiments.experiment import Job
 from experiments.explorer import View, explorer
 from experiments.overcomplete_vs_orthogonal.contenders import PATHS, START, STOP, Contender
-from experiments.report import Item, Markup, Picture, Section, Table, Text, linked, render
+from experiments.report import Item, Picture, Report, Section, Table, Text
 from experiments.rows import find_path
 
 TITLE = "Over-complete or orthogonal? Multi-scale diffusion paths on real photographs"
@@ -83,7 +82,7 @@ def page(
     views: list[View],
     judged: Sequence[Section],
     job: Job,
-) -> str:
+) -> Report:
     """The self-contained report."""
     rows, held_out, verdicts = results["paths"], results["held_out"], results["predictions"]
     preset = results["settings"]
@@ -177,11 +176,11 @@ def page(
             "continuous refinement; surfaces as netCDF under surfaces/, all numbers in results.json."
         ),
     ]
-    return render(
+    return Report(
         title=TITLE,
         lead=f"Theory on the measured spectrum of {provenance['train_images']} image patches ({provenance['name']}), exact "
         "for Gaussian data of that spectrum; and networks trained on the same photographs, held to it.",
-        answer=[linked(sentence) for sentence in results["answer"]],
+        answer=results["answer"],
         sections=sections,
     )
 
@@ -199,8 +198,7 @@ def _theorems(verdicts: Sequence[dict[str, Any]]) -> Section:
         if not file.is_file():
             continue
         statement = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
-        html = f'<p id="theorem-{name}"><code>{name}</code>: {escape(" ".join(statement.split()))}</p>'
-        items.append(Markup(html=html))
+        items.append(Text(text=f"`{name}`: {' '.join(statement.split())}", anchor=f"theorem-{name}"))
     return Section(title="What the claims rest on", items=items, anchor="theorems")
 
 

@@ -13,7 +13,7 @@ from experiments.path_optimization.contenders import OTHER_OBJECTIVES, PATHS, Co
 from experiments.path_optimization.decomposition import share
 from experiments.path_optimization.explanations import explain
 from experiments.path_optimization.published import BEGINNING, UNIT, beginning
-from experiments.report import Picture, Section, Table, Text, render
+from experiments.report import Picture, Report, Section, Table, Text
 from experiments.rows import find_path
 
 TITLE = "Spacing, lead or representation? What a path through two noise levels gains, and from what"
@@ -74,7 +74,7 @@ def _ratio(one: dict[str, Any], other: dict[str, Any]) -> str:
     return f"{value:.3f}"
 
 
-def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], job: Job) -> str:
+def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, Picture], job: Job) -> Report:
     """The self-contained report."""
     rows, table, verdicts = results["paths"], results["decomposition"], results["predictions"]
     preset, size, provenance = results["settings"], results["pixel_values"], results["data"]
@@ -169,7 +169,7 @@ def page(results: dict[str, Any], entries: list[Contender], pictures: dict[str, 
             "results.json."
         ),
     ]
-    return render(
+    return Report(
         title=TITLE,
         lead=f"Exact path KL on the measured spectrum of {provenance['train_images']} image patches "
         f"({provenance['name']}), {min(steps)} to {max(steps)} steps.",

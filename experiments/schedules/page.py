@@ -10,7 +10,7 @@ from rich.table import Table as ConsoleTable
 
 from experiments import predictions
 from experiments.experiment import Job
-from experiments.report import Picture, Section, Text, render
+from experiments.report import Picture, Report, Section, Text
 from experiments.schedules.audit import best_surrogate, recommended
 from experiments.schedules.contenders import IN_SIGMA, METRICS, PUBLISHED, entry, label
 from experiments.schedules.curve_distance import ENDS
@@ -105,7 +105,7 @@ def _lower(words: str) -> str:
     return words if words.startswith("path KL") else words[0].lower() + words[1:]
 
 
-def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> str:
+def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Report:
     """The self-contained report."""
     preset, provenance, steps = results["settings"], results["data"], results["settings"]["headline"]
     first, last = np.exp(-0.5 * np.array(results["ends"]))
@@ -202,7 +202,7 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> str
             "what a trained network adds is not in these numbers. All schedules and errors are in results.json."
         ),
     ]
-    return render(
+    return Report(
         title=TITLE,
         lead=f"Exact errors of samplers on the measured spectrum of {provenance['train_images']} images "
         f"({provenance['name']}), {min(preset['steps'])} to {max(preset['steps'])} steps.",

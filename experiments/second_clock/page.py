@@ -8,7 +8,7 @@ from rich.table import Table as ConsoleTable
 
 from experiments import predictions
 from experiments.experiment import Job
-from experiments.report import Picture, Section, Table, Text, render
+from experiments.report import Picture, Report, Section, Table, Text
 from experiments.rows import find
 from experiments.second_clock.contenders import Contender
 from experiments.second_clock.explanations import explain
@@ -25,7 +25,7 @@ def page(
     pictures: dict[str, Picture],
     job: Job,
     preset: Any,
-) -> str:
+) -> Report:
     """The self-contained report."""
     table, controls, verdicts = results["gains"], results["controls"], results["predictions"]
     provenance = results["data"]
@@ -93,7 +93,7 @@ def page(
             "paths in results.json."
         ),
     ]
-    return render(
+    return Report(
         title=TITLE,
         lead="Exact distances between what DDIM and other samplers return and the true law, Gaussian data with the spectra "
         f"of power laws and of {provenance['train_images']} image patches ({provenance['name']}).",

@@ -6,10 +6,10 @@ from typing import Any
 
 from experiments import predictions
 from experiments.experiment import Job
-from experiments.report import Picture, Section, Table, Text, render
+from experiments.report import Picture, Report, Section, Table, Text
 
 
-def page(results: dict[str, Any], pictures: list[Picture], job: Job) -> str:
+def page(results: dict[str, Any], pictures: list[Picture], job: Job) -> Report:
     """The whole page."""
     networks = results["networks"]
     errors = [
@@ -34,7 +34,7 @@ def page(results: dict[str, Any], pictures: list[Picture], job: Job) -> str:
         for row in networks
     ]
     error = max(row["excess_standard_error"] for row in networks)
-    return render(
+    return Report(
         title=results["question"],
         lead="Networks trained on samples of a Gaussian field, held to the field's closed form.",
         answer=results["answer"],

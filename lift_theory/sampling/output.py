@@ -12,6 +12,7 @@ from jaxtyping import Float
 from lift_theory._validation import one_of
 from lift_theory.channels import ModeChannels
 from lift_theory.gaussian import GaussianModel
+from lift_theory.laws import Spectrum
 from lift_theory.optimize.search import Attempt, OptimizedPath
 from lift_theory.paths import Path
 from lift_theory.representations import SingleScale
@@ -121,8 +122,8 @@ class OutputError:
     ) -> OptimizedPath:
         """What `optimal_path` does for this objective: sequential quadratic programs from several starts.
 
-        Independent bands between common ends also start from the best single clock, and so never end behind it;
-        W2 of DPM-Solver++(2M) also starts from its best path for KL.
+        Independent bands are searched one by one, as their errors add up; between common ends each also starts from the
+        best single clock, and so never ends behind it. W2 of DPM-Solver++(2M) also starts from its best path for KL.
 
         Args:
             model: Gaussian data and its scales.
@@ -134,20 +135,75 @@ class OutputError:
                 best is given up.
         """
         _check_model(model)
+        first, last = np.asarray(first), np.asarray(last)
+        if len(model.scales) > 1 and isinstance(model._channels, ModeChannels):
+            alone = [own_variances(model, k)[0] for k in range(len(model.scales))]
+            if all(variances.any() for variances in alone):
+                return self._band_by_band(model, alone, steps, first, last, thorough)
+        return self._search(model, steps, first, last, thorough, [])
+
+    def _band_by_band(
+        self,
+        model: GaussianModel,
+        alone: list[Float[np.ndarray, " modes"]],
+        steps: int,
+        first: Float[np.ndarray, " scales"],
+        last: Float[np.ndarray, " scales"],
+        thorough: bool,
+    ) -> OptimizedPath:
+        """The best clock of every band, each searched as if it were alone."""
         began = time.perf_counter()
-        search = Descent(
-            loss(state_of(model), self.setting, self.metric), np.asarray(first), np.asarray(last)
-        )
-        found = list(starts(model, self.sampler, self.metric, steps, search.first, search.last))
-        independent = isinstance(model._channels, ModeChannels) and len(model.scales) > 1
-        if independent and np.ptp(search.first) == np.ptp(search.last) == 0.0:
+        known: list[tuple[str, np.ndarray]] = []
+        if np.ptp(first) == np.ptp(last) == 0.0:
             one = GaussianModel(model.law, SingleScale())
-            clock = self.optimize(one, steps, search.first[:1], search.last[:1], thorough).path.logsnr
-            found.append(("best single clock", np.repeat(clock, len(model.scales), axis=1)))
+            known = [
+                ("best single clock", self._search(one, steps, first[:1], last[:1], thorough, []).path.logsnr)
+            ]
+        found = [
+            self._search(
+                GaussianModel(Spectrum(variances[None]), SingleScale()),
+                steps,
+                first[k : k + 1],
+                last[k : k + 1],
+                thorough,
+                known,
+            )
+            for k, variances in enumerate(alone)
+        ]
+        points = np.concatenate([band.path.logsnr for band in found], axis=1)
+        cost = self._units(sum(band.cost**2 if self.metric == "w2" else band.cost for band in found))
+        search = Descent(loss(state_of(model), self.setting, self.metric), first, last)
+        return self._result(
+            model,
+            search,
+            points,
+            cost,
+            ", ".join(f"{name}: {band.method}" for name, band in zip(model.scales, found, strict=True)),
+            [
+                replace(attempt, method=f"{name}: {attempt.method}")
+                for name, band in zip(model.scales, found, strict=True)
+                for attempt in band.history
+            ],
+            began,
+        )
+
+    def _search(
+        self,
+        model: GaussianModel,
+        steps: int,
+        first: Float[np.ndarray, " scales"],
+        last: Float[np.ndarray, " scales"],
+        thorough: bool,
+        known: list[tuple[str, np.ndarray]],
+    ) -> OptimizedPath:
+        """The best path of all scales together; `known` are starts besides the usual ones."""
+        began = time.perf_counter()
+        search = Descent(loss(state_of(model), self.setting, self.metric), first, last)
+        found = [*starts(model, self.sampler, self.metric, steps, first, last), *known]
         if isinstance(self.sampler, DPMSolverPP2M) and self.metric == "w2":
             # its error has both signs, and paths on which they cancel are found from near only; those that are good
             # for KL, which counts every mode alike, lie nearer than shapes that suit the largest
-            other = replace(self, metric="kl").optimize(model, steps, search.first, search.last, thorough)
+            other = replace(self, metric="kl")._search(model, steps, first, last, thorough, known)
             found.append(("best for KL", other.path.logsnr))
         values = np.array([search.loss(points)[0] for _, points in found])
         if not np.isfinite(values).any():
@@ -178,6 +234,19 @@ class OutputError:
             if attempt.cost < best[1]:
                 best = attempt.method, attempt.cost, points
         method, cost, points = best
+        return self._result(model, search, points, cost, method, history, began)
+
+    def _result(
+        self,
+        model: GaussianModel,
+        search: Descent,
+        points: Float[np.ndarray, "points scales"],
+        cost: float,
+        method: str,
+        history: list[Attempt],
+        began: float,
+    ) -> OptimizedPath:
+        steps = len(points) - 1
         self.sampler.check(Path(points, tuple(model.scales)), state_of(model))
         multipliers, residual = search.conditions(points)
         bounds = self._bounds(model, steps, search)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from experiments.explorer import Quantity, Route, Strip, View, explorer
-from experiments.report import Section, render
+from experiments.report import Report, Section
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FINE, COARSE = np.linspace(-9.0, 9.0, 13), np.linspace(-8.0, 10.0, 10)
@@ -97,7 +97,7 @@ def browser():
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("explorer") / "report.html"
     section = Section(title="Explore", items=[explorer(_views())])
-    path.write_text(render(title="Test", lead="", answer=[], sections=[section]), encoding="utf-8")
+    path.write_text(Report(title="Test", lead="", answer=[], sections=[section]).html(), encoding="utf-8")
     return path.as_uri()
 
 

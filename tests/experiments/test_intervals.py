@@ -7,7 +7,7 @@ import pytest
 
 from experiments.intervals import over_seeds
 from experiments.predictions import judged, measured_words, section
-from experiments.report import linked, render, unlinked
+from experiments.report import Report, unlinked
 
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
@@ -56,14 +56,11 @@ def test_numbers_without_an_interval_are_judged_as_they_are() -> None:
 
 def test_links_lead_to_anchors_and_nothing_else_becomes_markup() -> None:
     sentence = "a < b, see [the table](#costs), not [this](http://example.org)"
-    html = linked(sentence).html
-    assert html == 'a &lt; b, see <a href="#costs">the table</a>, not [this](http://example.org)'
+    html = 'a &lt; b, see <a href="#costs">the table</a>, not [this](http://example.org)'
     assert unlinked(sentence) == "a < b, see the table, not [this](http://example.org)"
     asked = {"name": "a", "claim": "b", "source": "c", "interval": [0.5, 2.0]}
     verdicts = judged([asked], {"a": over_seeds([1.0, 3.0, 2.0])})
-    page = render(
-        title="t", lead="l", answer=[linked(sentence)], sections=[section(verdicts, anchor="costs")]
-    )
+    page = Report(title="t", lead="l", answer=[sentence], sections=[section(verdicts, anchor="costs")]).html()
     assert html in page
     assert '<section id="costs">' in page
     assert '<span class="open">undecided</span>' in page

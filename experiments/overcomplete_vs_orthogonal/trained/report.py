@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from experiments.overcomplete_vs_orthogonal.ledger import FINDINGS
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS
 from experiments.overcomplete_vs_orthogonal.trained.judging import Judged
 from experiments.overcomplete_vs_orthogonal.trained.routes import ROUTES
-from experiments.report import MARKS, Item, Markup, Picture, Section, Table, Text, save_figure
+from experiments.report import Item, Listing, Picture, Section, Table, Text, save_figure
 
 SIZE_NOTE = (
     "The discretization error compares each sample with what the same network makes of the same noise in the limit of small "
@@ -205,14 +204,8 @@ def _overview(judged: Judged) -> Section:
         title="The ledger of published findings",
         anchor="ledger",
         items=[
-            Markup(
-                html="<ol>"
-                + "".join(
-                    f'<li><a href="#finding-{f.NAME}">{escape(f.TITLE)}</a> '
-                    f'<span class="{MARKS[judged.pages[f.NAME].ruling]}">{judged.pages[f.NAME].ruling}</span></li>'
-                    for f in FINDINGS
-                )
-                + "</ol>"
+            Listing(
+                entries=[(f"[{f.TITLE}](#finding-{f.NAME})", judged.pages[f.NAME].ruling) for f in FINDINGS]
             ),
             Text(
                 text="Confirmed: as published, for the reason published. Explained otherwise: seen, but for another reason. Not "

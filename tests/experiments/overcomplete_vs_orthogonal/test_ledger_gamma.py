@@ -14,7 +14,7 @@ import torch
 import lift_theory as lt
 from experiments.overcomplete_vs_orthogonal.ledger import gamma, gamma_identity, gamma_paths
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
-from experiments.report import Section, render
+from experiments.report import Report, Section
 from lift_theory.optimize import published_axes
 from lift_train import LinearDenoiser, Scales
 
@@ -56,7 +56,9 @@ def test_predictions_are_made_without_networks(predictions):
 def test_the_page_renders_with_a_verdict_on_every_prediction(predictions, numbers, tmp_path: Path):
     page = gamma.page(numbers, predictions, tmp_path)
     assert [v["name"] for v in page.verdicts] == [p["name"] for p in predictions]
-    html = render(title="t", lead="l", answer=[page.why], sections=[Section(title="s", items=page.items)])
+    html = Report(
+        title="t", lead="l", answer=[page.why], sections=[Section(title="s", items=page.items)]
+    ).html()
     assert html.count("<svg") == 2
 
 

@@ -18,7 +18,7 @@ from experiments.overcomplete_vs_orthogonal.ledger import (
 )
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
 from experiments.path_optimization.published import BEGINNING
-from experiments.report import Section, render
+from experiments.report import Report, Section
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,9 @@ def test_the_page_renders_with_a_verdict_on_every_prediction(predictions, number
     page = guidance.page(numbers, predictions, tmp_path)
     assert [v["name"] for v in page.verdicts] == [p["name"] for p in predictions]
     assert page.ruling in ("confirmed", "explained otherwise", "not reproduced")
-    html = render(title="t", lead="l", answer=[page.why], sections=[Section(title="s", items=page.items)])
+    html = Report(
+        title="t", lead="l", answer=[page.why], sections=[Section(title="s", items=page.items)]
+    ).html()
     assert html.count("<svg") == 2
     assert "nan" not in page.why
 

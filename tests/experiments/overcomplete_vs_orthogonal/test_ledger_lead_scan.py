@@ -18,7 +18,7 @@ from experiments.overcomplete_vs_orthogonal.ledger import lead_scan
 from experiments.overcomplete_vs_orthogonal.ledger.lead_laws import squared_w2
 from experiments.overcomplete_vs_orthogonal.ledger.lead_schedules import lead_path, levels, middle_lead
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
-from experiments.report import Section, render
+from experiments.report import Report, Section
 
 
 def means(size: int, ratio: int) -> np.ndarray:
@@ -179,7 +179,9 @@ def numbers(bench: Bench) -> Any:
 def test_the_page_shows_every_verdict(bench: Bench, numbers: Any, tmp_path: Path) -> None:
     asked = lead_scan.predictions(bench)
     found = lead_scan.page(numbers, asked, tmp_path)
-    html = render(title="", lead="", answer=[found.why], sections=[Section(title="", items=found.items)])
+    html = Report(
+        title="", lead="", answer=[found.why], sections=[Section(title="", items=found.items)]
+    ).html()
     assert "SLOT, as published" in html
     assert {v["name"] for v in found.verdicts} == {p["name"] for p in asked}
     assert all(len(lines) == bench.sizes.seeds for lines in numbers["measured"].values())

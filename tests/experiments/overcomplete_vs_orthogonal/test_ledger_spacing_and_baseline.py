@@ -16,7 +16,7 @@ from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS, Bench
 from experiments.overcomplete_vs_orthogonal.trained.equivalence import image_of
 from experiments.overcomplete_vs_orthogonal.trained.routes import routes
 from experiments.overcomplete_vs_orthogonal.trained.samples import refined, strip
-from experiments.report import Section, render
+from experiments.report import Report, Section
 from lift_train import LinearDenoiser, Scales, sample
 
 
@@ -112,5 +112,5 @@ def test_pages_render_with_their_numbers(
         numbers = json.loads(json.dumps(finding.measure(bench), allow_nan=False))
         page = finding.page(numbers, asked, tmp_path)
         section = Section(title="s", items=page.items)
-        html = unescape(render(title="t", lead="l", answer=[page.why], sections=[section]))
+        html = unescape(Report(title="t", lead="l", answer=[page.why], sections=[section]).html())
         assert all(v["claim"] in html for v in page.verdicts)

@@ -26,7 +26,7 @@ from experiments.overcomplete_vs_orthogonal.ledger.published_epochs import (
 )
 from experiments.overcomplete_vs_orthogonal.ledger.reference_set import ReferenceSet
 from experiments.overcomplete_vs_orthogonal.trained.bench import Bench
-from experiments.report import Section, render
+from experiments.report import Report, Section
 from lift_train import features, metrics
 
 
@@ -115,7 +115,9 @@ def numbers(bench: Bench) -> Any:
 def test_the_page_shows_every_verdict(bench: Bench, numbers: Any, tmp_path: Path) -> None:
     asked = stability.predictions(bench)
     found = stability.page(numbers, asked, tmp_path)
-    html = render(title="", lead="", answer=[found.why], sections=[Section(title="", items=found.items)])
+    html = Report(
+        title="", lead="", answer=[found.why], sections=[Section(title="", items=found.items)]
+    ).html()
     assert "LIFT, as published" in html
     assert {v["name"] for v in found.verdicts} == {p["name"] for p in asked}
     for runs in numbers["networks"].values():
