@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -92,6 +97,7 @@ class Job:
         """
         report, console = self.work.write("report.html", page.html()), self.work.console
         self.work.write("report.json", json.dumps(page.to_json(), indent=1) + "\n")
+        self.work.write("provenance.json", json.dumps(self._provenance(), indent=1) + "\n")
         console.print(overview)
         for sentence in results["answer"]:
             console.print(unlinked(sentence))
@@ -102,6 +108,20 @@ class Job:
             console.print(f"{len(self.work.reused)} stages were found done and reused.")
         console.print(f"Report: {report}", soft_wrap=True)
         return report
+
+    def _provenance(self) -> dict[str, Any]:
+        """Where and with what the last part of the run was made."""
+        return {
+            "experiment": self.name,
+            "preset": self.preset,
+            "command": f"python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}",
+            "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "commit": _commit(),
+            "processors": os.cpu_count(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in ("lift-theory", "numpy", "scipy", "jax", "torch")},
+        }
 
     def reproduction(self, how: str) -> Section:
         """The command and the data; `how` says what else the numbers depend on."""
@@ -120,3 +140,12 @@ class Job:
                 Text(text=f"lift_theory {lt.__version__}; {how}"),
             ],
         )
+
+
+def _commit() -> str | None:
+    """The commit of the source tree, marked where files differ from it; nothing outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
