@@ -29,7 +29,12 @@ extensions = [
     "theorem_pages",
 ]
 
-exclude_patterns = ["_build", "ext", "theorems/generated/_*", "results/generated/_*"]  # the last are included elsewhere
+exclude_patterns = [
+    "_build",
+    "ext",
+    "theorems/generated/_*",
+    "results/generated/_*",
+]  # the last are included elsewhere
 nitpicky = True
 suppress_warnings = ["config.cache"]  # the type hint formatter below cannot be pickled
 smartquotes_action = "D"  # dashes only: in A'A and g' the mark is a prime

@@ -130,7 +130,7 @@ class Job:
             title="How to reproduce this",
             items=[
                 Text(
-                    text=f"python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}"
+                    text=f"`python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}`"
                 ),
                 Text(
                     text=f"Data: {shape[0]} training and {len(self.images.held_out)} held-out images of "

@@ -1,6 +1,6 @@
 """Put what a run found where the documentation makes pages of it: numbers, words and figures, no weights.
 
-    python -m experiments.publish --run results/overcomplete_vs_orthogonal/standard
+python -m experiments.publish --run results/overcomplete_vs_orthogonal/standard
 """
 
 from __future__ import annotations

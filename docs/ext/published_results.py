@@ -13,8 +13,11 @@ from typing import Any
 from sphinx.application import Sphinx
 from theorem_pages import write
 
+from lift_theory.theorems import _theorem
+
 FINDING = "finding-"
 THEOREM = "theorem-"
+THEOREMS = frozenset(theorem.name for theorem in _theorem.catalogue())
 LINK = re.compile(r"\[([^\]]+)\]\(#([\w-]+)\)")
 CODE = re.compile(r"(`[^`\n]+`)")
 
@@ -35,7 +38,8 @@ def marked(text: str, run: str) -> str:
 def _literal(text: str) -> str:
     pieces = CODE.split(text)
     return "".join(
-        piece if i % 2 else re.sub(r"([\\`*_\[\]{}<>$|#~^])", r"\\\1", piece) for i, piece in enumerate(pieces)
+        piece if i % 2 else re.sub(r"([\\`*_\[\]{}<>$|#~^])", r"\\\1", piece)
+        for i, piece in enumerate(pieces)
     )
 
 
@@ -47,7 +51,8 @@ def item(found: Mapping[str, Any], run: str) -> str:
         return marked(found["text"], run)
     if found["kind"] == "list":
         return "\n".join(
-            f"{i}. {marked(text, run)}: **{verdict}**" for i, (text, verdict) in enumerate(found["entries"], 1)
+            f"{i}. {marked(text, run)}: **{verdict}**"
+            for i, (text, verdict) in enumerate(found["entries"], 1)
         )
     if found["kind"] == "figure":
         caption = marked(found["caption"], run)
@@ -59,6 +64,8 @@ def item(found: Mapping[str, Any], run: str) -> str:
 
 
 def _cell(text: str, run: str) -> str:
+    if text in THEOREMS:
+        return f"{{doc}}`{text} </theorems/generated/{text}>`"
     return text if text == "---" else marked(text, run)
 
 
@@ -98,7 +105,9 @@ def build(app: Sphinx) -> None:
     """Write the pages of all published runs."""
     folder = Path(app.srcdir) / "results"
     reports = sorted(folder.glob("*/report.json"))
-    runs = "\n".join(["```{toctree}", *(f"/results/generated/{file.parent.name}" for file in reports), "```", ""])
+    runs = "\n".join(
+        ["```{toctree}", *(f"/results/generated/{file.parent.name}" for file in reports), "```", ""]
+    )
     write(folder / "generated", {"_runs.md": runs, **dict(_all(reports))})
 
 
