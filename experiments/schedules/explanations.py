@@ -52,6 +52,16 @@ def _reason(name: str, results: dict[str, Any], variances: Float[np.ndarray, " m
             f"jumps over fewer of the large modes. Ratios at {counts} steps: {listed}. A jump cannot cost a mode more than "
             "all of its standard deviation, so that with few steps, when the optimum is poor too, the ratio stays small."
         )
+    if name == "vanishing_floor":
+        floors = [f for f in results["floors"] if f["sampler"] == "dpm"]
+        listed = ", ".join(f"{f['worst_mode']:.1g} at {f['steps']} steps" for f in floors)
+        last = results["ends"][1]
+        return (
+            "it holds once there are steps enough. The smallest mode has variance "
+            f"{variances.min():.2g}, an SNR of only {variances.min() * np.exp(last):.2g} at the last noise level; it is denoised "
+            "in the very last steps, and with few of them every schedule leaves too little of it, so that nothing cancels "
+            f"(searches from different starts end at the same error). Largest relative W2 of one mode: {listed}."
+        )
     return "the measured number lies outside the interval, and no explanation has been worked out."
 
 
