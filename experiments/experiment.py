@@ -104,7 +104,7 @@ class Job:
         for verdict in results["predictions"]:
             if verdict["measured"] is not None:
                 console.print(f"{verdict['verdict']:>9}  {verdict['name']}: {verdict['measured']:.6g}")
-        if self.work.reused:
+        if self.work.resumed:
             console.print(f"{len(self.work.reused)} stages were found done and reused.")
         console.print(f"Report: {report}", soft_wrap=True)
         return report

@@ -36,18 +36,21 @@ class Workspace:
         folder: made if absent.
         console: where progress is shown.
         reused: names of the stages that were found done.
+        resumed: whether an earlier run had done any.
     """
 
     folder: Path
     console: Console = field(default_factory=Console)
     reused: list[str] = field(default_factory=list)
+    resumed: bool = field(init=False)
 
     def __post_init__(self) -> None:
         (self.folder / "stages").mkdir(parents=True, exist_ok=True)
+        self.resumed = any((self.folder / "stages").iterdir())
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs: the folder. It shows nothing; the process that started it does."""
-        return {"folder": self.folder, "console": None, "reused": []}
+        return {"folder": self.folder, "console": None, "reused": [], "resumed": True}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, console=Console(quiet=True))
