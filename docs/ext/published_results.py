@@ -84,7 +84,7 @@ def pages(run: str, report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict
     made = (
         f"Made by `{facts['command']}` ({facts['processors']} processors, Python {facts['python']}, {packages}"
         f"{', commit ' + facts['commit'] if facts['commit'] else ''}; finished {facts['finished']}). "
-        f"{{download}}`The report as one interactive page </results/{run}/report.html>`, "
+        f"{{download}}`The report as one page </results/{run}/report.html>`, "
         f"{{download}}`all numbers </results/{run}/results.json>`."
     )
     answer = "\n\n".join(marked(sentence, run) for sentence in report["answer"])
