@@ -17,7 +17,7 @@ from lift_theory._validation import model_like, one_of, per_scale, real_number, 
 from lift_theory.gaussian import Model
 from lift_theory.paths import Path
 
-SPACINGS = ("optimal", "logsnr", "karras", "arctan")
+SPACINGS = ("optimal", "logsnr", "karras", "arctan", "information")
 Curve = Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, "points scales"]]
 
 
@@ -31,7 +31,8 @@ def diagonal_path(model: Model, steps: int, start: Any, stop: Any, spacing: str 
         stop: last log-SNR, likewise.
         spacing: "optimal"; "logsnr", uniform; "karras", uniform in `sigma^(1/7)` (Karras et al. 2022, eq. 5);
             "arctan", uniform in `arctan(sigma / s)` with s the standard deviation per coefficient of the finest scale
-            (Sabour et al. 2024, Thm 3.1).
+            (Sabour et al. 2024, Thm 3.1); "information", uniform in the mutual information of data and noisy scales,
+            so that every step resolves the same number of nats.
 
     Raises:
         TypeError: if `steps` is not an integer or an end not a number.
@@ -58,6 +59,8 @@ def diagonal_path(model: Model, steps: int, start: Any, stop: Any, spacing: str 
     elif spacing == "karras":
         roots = np.exp(-begin / 14), np.exp(-end / 14)
         points = -14 * np.log(roots[0] + u * (roots[1] - roots[0]))
+    elif spacing == "information":
+        points = line(_equally_informed(model, line, steps))
     else:
         scale = np.sqrt(_prior_variance(model))
         angles = np.arctan(np.exp(-begin / 2) / scale), np.arctan(np.exp(-end / 2) / scale)
@@ -212,6 +215,18 @@ def _pinned(points: np.ndarray, begin: np.ndarray, end: np.ndarray, model: Model
     return Path(np.maximum.accumulate(points, axis=0), model.scales)
 
 
+def _equally_informed(model: Model, curve: Curve, steps: int) -> Float[np.ndarray, " points"]:
+    """Places on a curve between which the mutual information grows by equal amounts; bisection of all at once."""
+    ends = np.asarray(model.mutual_information(curve(np.array([0.0, 1.0]))))
+    wanted = ends[0] + np.linspace(0.0, 1.0, steps + 1) * (ends[1] - ends[0])
+    low, high = np.zeros(steps + 1), np.ones(steps + 1)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        below = np.asarray(model.mutual_information(curve(middle))) < wanted
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
+
+
 def _prior_variance(model: Model) -> float:
     """Variance per coefficient of the finest scale, from its error at (almost) pure noise."""
     return float(np.asarray(model.mmse(np.full(len(model.scales), -100.0)))[0] / model.sizes[0])
@@ -260,6 +275,7 @@ def _between(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray
 
 
 _COARSE = 257
+_HALVINGS = 54
 _WINDOW = 17
 _ROUNDS = 200
 

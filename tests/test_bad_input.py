@@ -35,7 +35,7 @@ no_counts = st.one_of(
     st.sampled_from(["3", None, [3], 1j, np.float64(3.0)]),
 )
 no_names = st.text(max_size=8).filter(
-    lambda text: text not in {"optimal", "logsnr", "karras", "arctan", "x0", "eps", "v"}
+    lambda text: text not in {"optimal", "logsnr", "karras", "arctan", "information", "x0", "eps", "v"}
 )
 
 

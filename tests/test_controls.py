@@ -4,10 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from reference import Dense
 from scipy.optimize import minimize
-from tolerances import ROUND_OFF, SEARCH
+from tolerances import DENSE, ROUND_OFF, SEARCH
 
 import lift_theory as lt
+from lift_theory.controls import SPACINGS
 
 STEPS = 3
 START, STOP = -5.0, 5.0
@@ -73,6 +75,27 @@ def test_named_spacings(pyramid):
     np.testing.assert_allclose(np.diff(angles, 2, axis=0), 0, atol=1e-9)
 
 
+def test_uniform_information_of_one_variance_is_uniform_in_its_logarithm():
+    """`log(1 + c / sigma^2)` in equal steps (Sabour et al. 2024, sec. 3), from far in the noise to nearly clean data."""
+    c, steps = 0.25, 7
+    model = lt.GaussianModel(lt.Spectrum(np.full((4, 4), c)), lt.SingleScale())
+    path = lt.diagonal_path(model, steps, -30.0, 25.0, spacing="information")
+    nats = np.linspace(np.log1p(c * np.exp(-30.0)), np.log1p(c * np.exp(25.0)), steps + 1)
+    np.testing.assert_allclose(path.logsnr[1:-1, 0], np.log(np.expm1(nats[1:-1]) / c), rtol=ROUND_OFF)
+
+
+@pytest.mark.parametrize("name", ["pyramid", "haar"])
+def test_uniform_information_gains_equal_nats_a_step(name, request):
+    """Log-determinants of dense covariances of everything that is seen, none of the model's sums over modes."""
+    model, steps = request.getfixturevalue(name), 6
+    path = lt.diagonal_path(model, steps, [-7.0, -4.0], [5.0, 6.0], spacing="information")
+    dense = Dense.of(model.law, model.representation)
+    gains = np.diff([dense.information(point) for point in path.logsnr])
+    np.testing.assert_allclose(gains, gains.mean(), rtol=DENSE)
+    share = (path.logsnr - path.logsnr[0]) / (path.logsnr[-1] - path.logsnr[0])
+    np.testing.assert_allclose(share[:, 0], share[:, 1], atol=ROUND_OFF)
+
+
 @pytest.mark.parametrize("steps", [1, 2, STEPS])
 def test_one_variance_has_the_closed_form(steps):
     """All modes alike: the optimum is uniform in log(1 + c g), and its cost elementary."""
@@ -121,7 +144,7 @@ def leading(lead):
 def test_optimal_spacing_beats_every_other(pyramid, name, curve):
     cost = lt.path_kl(pyramid, CONTROLS[name](pyramid, STEPS, "optimal"))
     assert np.isclose(cost, best_by_descent(pyramid, curve, STEPS), rtol=SEARCH)
-    for spacing in ("logsnr", "karras", "arctan") if name == "diagonal" else ("logsnr",):
+    for spacing in SPACINGS[1:] if name == "diagonal" else ("logsnr",):
         assert cost <= lt.path_kl(pyramid, CONTROLS[name](pyramid, STEPS, spacing))
 
 
@@ -180,7 +203,7 @@ def test_stages_skip_scales_that_stand_still(pyramid):
     np.testing.assert_array_equal(path.logsnr, [[START, 0.0], [STOP, 0.0]])
     still = lt.staged_path(pyramid, 2, 0.0, 0.0)
     np.testing.assert_array_equal(still.logsnr, np.zeros((3, 2)))
-    for spacing in ("optimal", "logsnr", "karras", "arctan"):
+    for spacing in SPACINGS:
         assert lt.path_kl(pyramid, lt.diagonal_path(pyramid, 2, 0.0, 0.0, spacing)) == 0
 
 

@@ -63,7 +63,7 @@ PRESETS = {
     "standard": Preset(
         size=64,
         channels=3,
-        steps=(5, 7, 10, 14, 20, 40),
+        steps=(4, 5, 7, 10, 14, 20, 28, 40),
         headline=10,
         calls=(20, 40),
         floor_points=17,

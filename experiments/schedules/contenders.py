@@ -22,6 +22,9 @@ PUBLISHED = {
     "ays-sdxl": "AYS, SDXL",
     "gits-cifar10": "GITS, CIFAR-10",
 }
+OF_SPECTRUM = {"information": "uniform information", "path-kl": "best for path KL"}
+"""Schedules that follow from the spectrum alone, whatever sampler takes them."""
+PLAIN = {**PUBLISHED, **OF_SPECTRUM}
 METRICS = {"w2": "W2", "kl": "output KL"}
 
 
@@ -67,11 +70,9 @@ def entry(name: str) -> Entry:
 
 
 def label(schedule: str) -> str:
-    """Words for a schedule: published, "path-kl", "best:SAMPLER:METRIC" or "curve:SAMPLER:METRIC"."""
-    if schedule == "path-kl":
-        return "best for path KL"
-    if schedule in PUBLISHED:
-        return PUBLISHED[schedule]
+    """Words for a schedule: one of `PLAIN`, "best:SAMPLER:METRIC" or "curve:SAMPLER:METRIC"."""
+    if schedule in PLAIN:
+        return PLAIN[schedule]
     kind, sampler, metric = schedule.split(":")
     words = {"best": "best for", "curve": "self-consistent curve,"}[kind]
     return f"{words} {METRICS[metric]} of {entry(sampler).label}"
@@ -106,8 +107,9 @@ def with_other_ends(steps: int) -> dict[str, tuple[float, float]]:
 def plain_schedules(
     model: lt.GaussianModel, steps: int, first: float, last: float
 ) -> dict[str, dict[str, Any]]:
-    """Every published schedule and the path-KL optimum between the same ends."""
+    """Every published schedule, and those that follow from the spectrum, between the same ends."""
     paths = {name: published(name, steps, first, last) for name in PUBLISHED}
+    paths["information"] = lt.diagonal_path(model, steps, first, last, spacing="information")
     paths["path-kl"] = lt.diagonal_path(model, steps, first, last)
     return {name: {"logsnr": path.logsnr[:, 0].tolist()} for name, path in paths.items()}
 

@@ -23,9 +23,10 @@ COLOURS = {
     "ays-sd15": "#4f8a8b",
     "ays-sdxl": "#30638e",
     "gits-cifar10": "#7a9e7e",
+    "information": "#1b4332",
     "path-kl": "0.45",
 }
-MARKERS = dict(zip(COLOURS, "osv^DPX*", strict=True))
+MARKERS = dict(zip(COLOURS, "osv^DPXh*", strict=True))
 SAMPLER_COLOURS = {"ddim": "#d1495b", "ancestral": "#00798c", "heun": "#8d5a97", "dpm": "#c9822b"}
 TIME_MARKERS = dict(zip([e.name for e in IN_TIME], "ovs^DP", strict=True))
 
@@ -113,7 +114,7 @@ def _shapes(folder: Path, results: dict[str, Any]) -> Picture:
     levels = {s["schedule"]: s["logsnr"] for s in results["schedules"] if s["steps"] == steps}
     figure = Figure(figsize=(11.0, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for name in PUBLISHED:
+    for name in (*PUBLISHED, "information"):
         left.plot(
             range(steps + 1),
             levels[name],
@@ -144,7 +145,7 @@ def _shapes(folder: Path, results: dict[str, Any]) -> Picture:
                 linewidth=1.2,
                 label=label(name),
             )
-    for axes, title in ((left, "published"), (right, "optimised on this spectrum")):
+    for axes, title in ((left, "by a formula or a published list"), (right, "optimised on this spectrum")):
         axes.set(xlabel="step", title=title)
         axes.set_xticks(range(steps + 1))
         axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)

@@ -12,7 +12,7 @@ from experiments import predictions
 from experiments.experiment import Job
 from experiments.report import Picture, Report, Section, Text
 from experiments.schedules.audit import best_surrogate, recommended
-from experiments.schedules.contenders import IN_SIGMA, METRICS, PUBLISHED, entry, label
+from experiments.schedules.contenders import IN_SIGMA, METRICS, PLAIN, PUBLISHED, entry, label
 from experiments.schedules.curve_distance import ENDS
 from experiments.schedules.figures import errors_of
 from experiments.schedules.surrogates import SURROGATES
@@ -218,7 +218,7 @@ def overview(results: dict[str, Any]) -> ConsoleTable:
     table.add_column("schedule")
     for which in IN_SIGMA:
         table.add_column(which.label, justify="right")
-    for name in (*PUBLISHED, "path-kl", "curve"):
+    for name in (*PLAIN, "curve"):
         cells = []
         for which in IN_SIGMA:
             ratios = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.predictions import Prediction, judged
-from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PUBLISHED
+from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PLAIN, PUBLISHED
 
 INFINITY = float("inf")
 EXACT = 1.0 + 1e-6
@@ -137,7 +137,7 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
     rows, headline = results["errors"], results["settings"]["headline"]
     value = {(r["sampler"], r["schedule"], r["steps"]): r for r in rows if r["w2"] is not None}
     counts = results["settings"]["steps"]
-    ddim = {name: value["ddim", name, headline]["w2"] for name in (*PUBLISHED, "path-kl", "best:ddim:w2")}
+    ddim = {name: value["ddim", name, headline]["w2"] for name in (*PLAIN, "best:ddim:w2")}
     ranks = {(r["sampler"], r["metric"], r["surrogate"]): r["spearman"] for r in results["rankings"]}
     bands = {(b["sampler"], b["metric"], b["steps"]): b["ratio"] for b in results["two_bands"]}
     floors = {(f["sampler"], f["steps"]): f for f in results["floors"]}

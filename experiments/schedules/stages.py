@@ -16,6 +16,7 @@ from experiments.schedules.contenders import (
     IN_SIGMA,
     IN_TIME,
     METRICS,
+    PLAIN,
     Entry,
     entry,
     errors,
@@ -64,7 +65,9 @@ class Stages:
             by_count: dict[int, Schedules] = {}
             for steps in self.preset.steps:
                 compute = partial(plain_schedules, self.model, steps, first, last)
-                by_count[steps] = self._table(f"plain-{steps}", {"steps": steps}, compute)
+                by_count[steps] = self._table(
+                    f"plain-{steps}", {"steps": steps, "schedules": list(PLAIN)}, compute
+                )
             made = partial(self._optima, first=first, last=last)
             for (_, steps), optima in zip(
                 in_sigma + in_time, self._each(progress, "schedules", made, in_sigma + in_time), strict=True

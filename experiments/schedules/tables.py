@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.report import Table
-from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PUBLISHED, Entry, entry, label
+from experiments.schedules.contenders import IN_SIGMA, IN_TIME, METRICS, PLAIN, PUBLISHED, Entry, entry, label
 from experiments.schedules.figures import errors_of
 from experiments.schedules.floors import vanishes
 from experiments.schedules.surrogates import SURROGATES
@@ -25,7 +25,7 @@ def ratio_table(results: dict[str, Any], metric: str, steps: int) -> Table:
     best = {e.name: value[e.name, f"best:{e.name}:{metric}", steps][metric] for e in IN_SIGMA}
     rows = [
         [label(name), *[f"{value[e.name, name, steps][metric] / best[e.name]:.4g}" for e in IN_SIGMA]]
-        for name in (*PUBLISHED, "path-kl")
+        for name in PLAIN
     ]
     curves = [value[e.name, f"curve:{e.name}:{metric}", steps][metric] / best[e.name] for e in IN_SIGMA]
     rows.append(["self-consistent curve, own sampler and metric", *[f"{x:.5g}" for x in curves]])
@@ -130,7 +130,7 @@ def in_time(results: dict[str, Any]) -> list[Table]:
     value, pixels = errors_of(results), results["pixel_values"]
     tables = []
     for calls in results["settings"]["calls"]:
-        names = [*PUBLISHED, "path-kl", "best:ddim:w2", "best:ancestral:kl"]
+        names = [*PLAIN, "best:ddim:w2", "best:ancestral:kl"]
         for metric in METRICS:
             rows = [
                 [label(name), *[_in_time(value, e, name, metric, calls) for e in IN_TIME]] for name in names
