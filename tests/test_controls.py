@@ -76,7 +76,7 @@ def test_named_spacings(pyramid):
 
 
 def test_uniform_information_of_one_variance_is_uniform_in_its_logarithm():
-    """`log(1 + c / sigma^2)` in equal steps (Sabour et al. 2024, sec. 3), from far in the noise to nearly clean data."""
+    """`log(1 + c / sigma^2)` in equal steps (Sabour et al. 2024, sec. 3), from noise to nearly clean data."""
     c, steps = 0.25, 7
     model = lt.GaussianModel(lt.Spectrum(np.full((4, 4), c)), lt.SingleScale())
     path = lt.diagonal_path(model, steps, -30.0, 25.0, spacing="information")
