@@ -109,12 +109,16 @@ class Job:
         console.print(f"Report: {report}", soft_wrap=True)
         return report
 
+    @property
+    def _command(self) -> str:
+        return f"python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}"
+
     def _provenance(self) -> dict[str, Any]:
         """Where and with what the last part of the run was made."""
         return {
             "experiment": self.name,
             "preset": self.preset,
-            "command": f"python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}",
+            "command": self._command,
             "finished": datetime.now(UTC).strftime("%Y-%m-%d"),
             "commit": _commit(),
             "processors": os.cpu_count(),
@@ -129,9 +133,7 @@ class Job:
         return Section(
             title="How to reproduce this",
             items=[
-                Text(
-                    text=f"`python -m experiments.{self.name} --preset {self.preset} --data {self.images.name}`"
-                ),
+                Text(text=f"`{self._command}`"),
                 Text(
                     text=f"Data: {shape[0]} training and {len(self.images.held_out)} held-out images of "
                     f"{shape[1]} x {shape[2]}, {'grey' if len(shape) == 3 else 'colour'}, split by source. "

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from experiments.command_line import run
 
-FILES = ("results.json", "report.json", "report.html", "provenance.json")
+FILES = ("results.json", "report.json", "provenance.json")
+PAGE = "report.html"
+"""Published beside the rest where it shows more than `report.json` can say."""
 PUBLISHED = Path(__file__).parent.parent / "docs" / "results"
 
 
@@ -37,7 +39,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     Raises:
         ValueError: if the folder is not that of a finished run.
     """
-    missing = [name for name in FILES if not (options.run / name).is_file()]
+    missing = [name for name in (*FILES, PAGE) if not (options.run / name).is_file()]
     if missing:
         raise ValueError(
             f"run must be the output folder of a finished experiment; {options.run} has no {', '.join(missing)}."
@@ -48,7 +50,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     if target.exists():
         shutil.rmtree(target)
     (target / "figures").mkdir(parents=True)
-    for name in FILES:
+    for name in (*FILES, PAGE) if report["interactive"] else FILES:
         shutil.copyfile(options.run / name, target / name)
     shown = [item["name"] for s in report["sections"] for item in s["items"] if item["kind"] == "figure"]
     for name in shown:

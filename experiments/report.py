@@ -184,8 +184,10 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Words and tables, and the names of figures; without what only a browser can show."""
+        """Words and tables, and the names of figures; `interactive` tells of more, which only a browser can show."""
+        items = [item for section in self.sections for item in section.items]
         return {
+            "interactive": any(isinstance(item, Markup) for item in items),
             "title": self.title,
             "lead": self.lead,
             "answer": list(self.answer),

@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-SHARED = "tests/experiments/overcomplete_vs_orthogonal/"
+MAIN_JOB = "tests/experiments/overcomplete_vs_orthogonal/"
 
 
 def pytest_configure(config):
@@ -28,7 +28,7 @@ def pytest_xdist_make_scheduler(config, log):
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file = super()._split_scope(nodeid)
-            return file.rpartition("/")[0] if SHARED in file else file
+            return file.rpartition("/")[0] if MAIN_JOB in file else file
 
     return Scheduling(config, log)
 

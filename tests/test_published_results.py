@@ -38,10 +38,10 @@ def test_a_published_run_is_complete(run):
     shown = {item["name"] for item in items if item["kind"] == "figure"}
     assert shown == {file.stem for file in (run / "figures").iterdir()}
     anchors = {part["anchor"] for part in [*report["sections"], *items] if part.get("anchor")}
-    # the explorer is shown by the page alone
     links = {anchor for text in [*report["answer"], json.dumps(items)] for _, anchor in LINK.findall(text)}
     assert links <= anchors
-    assert "<!doctype html>" in (run / "report.html").read_text(encoding="utf-8")[:100]
+    pages = [file.read_text(encoding="utf-8") for file in run.glob("*.html")]
+    assert [text[:15] for text in pages] == ["<!doctype html>"] * report["interactive"]
     assert sum(file.stat().st_size for file in run.rglob("*") if file.is_file()) < 20e6
 
 
@@ -75,23 +75,17 @@ def test_costs_of_the_verdict_are_recomputed(run):
     spectra = {"train": images.train, "held_out": images.held_out}
     spectra = {part: lt.Spectrum.from_images(array) for part, array in spectra.items()}
     for contender in contenders(images.size):
-        models = {
-            part: lt.GaussianModel(spectrum, contender.representation) for part, spectrum in spectra.items()
-        }
-        for part, rows in (("train", results["paths"]), ("held_out", results["held_out"])):
-            model, ends = models[part], contender.ends()
-            for row in (r for r in rows if r["representation"] == contender.name):
-                paths = (
-                    [row]
-                    if part == "train"
-                    else [
-                        r
-                        for r in results["paths"]
-                        if (r["representation"], r["path"], r["steps"])
-                        == (contender.name, "best", row["steps"])
-                    ]
-                )
-                path = lt.Path(np.array(paths[0]["logsnr"]), model.scales)
+        own = [row for row in results["paths"] if row["representation"] == contender.name]
+        best = {row["steps"]: row["logsnr"] for row in own if row["path"] == "best"}
+        elsewhere = [
+            {**row, "logsnr": best[row["steps"]]}
+            for row in results["held_out"]
+            if row["representation"] == contender.name
+        ]
+        for part, rows in (("train", own), ("held_out", elsewhere)):
+            model, ends = lt.GaussianModel(spectra[part], contender.representation), contender.ends()
+            for row in rows:
+                path = lt.Path(np.array(row["logsnr"]), model.scales)
                 np.testing.assert_allclose(lt.path_kl(model, path), row["nats"], rtol=ROUND_OFF)
                 floor = lt.lower_bound(model, row["steps"], *ends)
                 np.testing.assert_allclose(floor, row["floor_nats"], rtol=ROUND_OFF)
@@ -123,11 +117,16 @@ def test_only_finished_runs_are_published(tmp_path):
         publish.main(publish.Options(run=tmp_path, to=tmp_path / "docs"))
 
 
-def test_a_run_published_again_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_run_published_again_leaves_nothing_behind(tmp_path, interactive):
     run = tmp_path / "run"
     (run / "figures").mkdir(parents=True)
     figure = {"kind": "figure", "name": "shown", "caption": "c"}
-    report = {"answer": [], "sections": [{"anchor": "", "title": "t", "items": [figure]}]}
+    report = {
+        "interactive": interactive,
+        "answer": [],
+        "sections": [{"anchor": "", "title": "t", "items": [figure]}],
+    }
     for name, content in (
         ("results", {}),
         ("report", report),
@@ -141,4 +140,5 @@ def test_a_run_published_again_leaves_nothing_behind(tmp_path):
     (target / "stale").touch()
     assert publish.main(options) == target == tmp_path / "docs" / "e-quick"
     names = {str(file.relative_to(target)) for file in target.rglob("*") if file.is_file()}
-    assert names == {*publish.FILES, str(Path("figures") / "shown.svg")}
+    assert names - {publish.PAGE} == {*publish.FILES, str(Path("figures") / "shown.svg")}
+    assert (publish.PAGE in names) == interactive

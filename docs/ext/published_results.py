@@ -81,11 +81,15 @@ def pages(run: str, report: Mapping[str, Any], facts: Mapping[str, Any]) -> dict
     own = [s for s in report["sections"] if not s["anchor"].startswith(FINDING) and s["items"]]
     findings = {s["anchor"]: s for s in report["sections"] if s["anchor"].startswith(FINDING)}
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
+    page = ""
+    if report["interactive"]:
+        page = (
+            f"; {{download}}`the report as one page, with pictures to explore </results/{run}/report.html>`"
+        )
     made = (
         f"Made by `{facts['command']}` ({facts['processors']} processors, Python {facts['python']}, {packages}"
         f"{', commit ' + facts['commit'] if facts['commit'] else ''}; finished {facts['finished']}). "
-        f"{{download}}`The report as one page </results/{run}/report.html>`, "
-        f"{{download}}`all numbers </results/{run}/results.json>`."
+        f"{{download}}`All numbers </results/{run}/results.json>`{page}."
     )
     answer = "\n\n".join(marked(sentence, run) for sentence in report["answer"])
     toc = ["```{toctree}", ":hidden:", "", *(f"{run}-{name}" for name in findings), "```"] if findings else []

@@ -63,21 +63,28 @@ def _reason(verdict: dict[str, Any], results: dict[str, Any], preset: Any) -> st
         ended = [s["iterations"] >= ITERATIONS for row in rows if row["steps"] == most for s in row["starts"]]
         entries = main_line(results["gains"], representation="dct")
         fewer = max(float(e["median_excess"]) for e in entries if e["steps"] < most)
+        allowed = verdict["interval"][1]
+        only = (
+            f"it fails at {most} steps only"
+            if fewer <= allowed
+            else f"it fails at {most} steps and elsewhere"
+        )
         return (
-            f"it fails at {most} steps only; with fewer the largest median excess is {fewer:.1g} %. There {sum(ended)} of "
+            f"{only}; with fewer the largest median excess is {fewer:.1g} %. At {most} steps {sum(ended)} of "
             f"{len(ended)} searches ended at their limit of {ITERATIONS} quadratic programs, on their way: unfinished, which is "
             "no sign of other optima. The start in lock-step begins closest and is the one to trust."
         )
     if name == "other_samplers":
-        rows = [e for e in results["gains"] if e["representation"] == "pyramid" and e["metric"] == "w2"]
-        best = {s: max((e for e in rows if e["sampler"] == s), key=_gain) for s in ("ancestral", "heun")}
-        where = main_line(results["gains"], spectrum=best["heun"]["spectrum"], steps=best["heun"]["steps"])
-        same = {
-            e["representation"]: e["gain"]
-            for e in results["gains"]
-            if (e["sampler"], e["metric"], e["spectrum"], e["steps"])
-            == ("heun", "w2", best["heun"]["spectrum"], best["heun"]["steps"])
+        best = {
+            sampler: max(
+                main_line(results["gains"], representation="pyramid", sampler=sampler, init=None), key=_gain
+            )
+            for sampler in ("ancestral", "heun")
         }
+        place = {key: best["heun"][key] for key in ("spectrum", "steps", "init")}
+        where = main_line(results["gains"], **place)
+        heun = main_line(results["gains"], sampler="heun", **place)
+        same = {e["representation"]: e["gain"] for e in heun}
         listed = ", ".join(
             f"{e['representation']} {e['gain']:.1f} and {same[e['representation']]:.1f}" for e in where
         )

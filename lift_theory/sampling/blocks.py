@@ -70,22 +70,23 @@ class Blocks:
         weighted = snr * self.factors
         if not self.small:
             precision = jnp.einsum("rib,rjb->bij", weighted, self.factors) + jnp.eye(members)
-            seen = jnp.einsum("rib,rqb->biq", weighted, z)
+            told = jnp.einsum("rib,rqb->biq", weighted, z)
             factor = jax.scipy.linalg.cho_factor(precision, lower=True)
-            return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, seen), 0, -1)
+            return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, told), 0, -1)
         column = [[r for r, row in enumerate(self.present) if row[i]] for i in range(members)]
+        seen = [i for i in range(members) if column[i]]  # nothing is told of the others: their mean is zero
         lower = [
             [
                 sum((weighted[r, i] * self.factors[r, j] for r in column[i] if r in column[j]), jnp.zeros(()))
-                for j in range(i + 1)
+                + (i == j)
+                for j in seen[: place + 1]
             ]
-            for i in range(members)
+            for place, i in enumerate(seen)
         ]
-        lower = [[p + (i == j) for j, p in enumerate(row)] for i, row in enumerate(lower)]
-        told = [
-            sum((weighted[r, i] * z[r] for r in column[i]), jnp.zeros(z.shape[1:])) for i in range(members)
-        ]
-        return jnp.stack(_solve(lower, told))
+        zero = jnp.zeros(z.shape[1:])
+        told_of = [sum((weighted[r, i] * z[r] for r in column[i]), zero) for i in seen]
+        known = dict(zip(seen, _solve(lower, told_of) if seen else [], strict=True))
+        return jnp.stack([known.get(i, zero) for i in range(members)])
 
     def clean(self, members: Float[Array, "members sources blocks"]) -> Rows:
         """Rows y = F u."""

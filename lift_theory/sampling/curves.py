@@ -108,6 +108,8 @@ def self_consistent_curve(
     """
     logsnr = np.linspace(first, last, POINTS)
     seen = variances > 0
+    if last <= first or not seen.any():  # nothing moves, or nothing can go wrong
+        return logsnr, np.linspace(0.0, 1.0, POINTS), 0.0, 0.0
     level, weight = np.log(variances[seen]), counts[seen]
     width = max(1e-9, np.ptp(level)) * (1.0 + 1e-12)
     number = int(np.clip(np.ceil(width / 0.04), 2, 2048)) + 1
@@ -120,8 +122,6 @@ def self_consistent_curve(
     gathered = np.bincount(below, worth * (1.0 - part), number) + np.bincount(below + 1, worth * part, number)
     density = error.density(logsnr[:, None] + centres, end)
     power = error.order
-    if last <= first:
-        return logsnr, np.linspace(0.0, 1.0, POINTS), 0.0, 0.0
     step = logsnr[1] - logsnr[0]
     errors = np.ones(number)
     residual = np.inf

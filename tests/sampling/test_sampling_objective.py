@@ -1,6 +1,6 @@
 """Paths optimised for the error of a sampler's output."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -153,3 +153,45 @@ def test_the_best_multistep_path_for_w2_is_no_worse_there_than_the_best_for_kl()
     w2, kl = (lt.OutputError(sampler=lt.DPMSolverPP2M(), metric=metric) for metric in ("w2", "kl"))
     best, other = (lt.optimal_path(model, 12, -8.0, 8.0, objective=o) for o in (w2, kl))
     assert w2.cost(model, best.path) <= w2.cost(model, other.path) * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("metric", ["w2", "kl"])
+def test_bands_with_ends_of_their_own_are_searched_one_by_one(metric):
+    """The error of all bands together is the one that was minimised, and no step of either clock lowers it."""
+    model = lt.GaussianModel(lt.Spectrum.power_law((4, 4)), lt.DctBands((2,)))
+    first, last = np.array([START, START + 1.0]), np.array([STOP - 2.0, STOP])
+    found = lt.optimal_path(model, STEPS, first, last, objective=lt.OutputError(metric=metric))
+    np.testing.assert_array_equal(found.path.logsnr[[0, -1]], [first, last])
+    best = score(model, found.path, metric)
+    assert np.isclose(found.cost, best, rtol=ROUND_OFF)
+    for step, scale, move in product(range(1, STEPS), range(2), (-0.02, 0.02)):
+        moved = np.array(found.path.logsnr)
+        moved[step, scale] += move
+        assert score(model, lt.Path(moved), metric) > best
+
+
+def test_a_band_that_holds_nothing_costs_nothing():
+    """Its coefficients are zero, and every denoiser that knows the law says so: the other band decides alone."""
+    variances = np.zeros((4, 4))
+    variances[:2, :2] = [[3.0, 0.7], [0.5, 0.2]]
+    both = lt.GaussianModel(lt.Spectrum(variances), lt.DctBands((2,)))
+    alone = lt.GaussianModel(lt.Spectrum(variances[:2, :2]), lt.SingleScale())
+    found, one = (lt.optimal_path(m, STEPS, START, STOP, objective=lt.OutputError()) for m in (both, alone))
+    np.testing.assert_allclose(found.cost, one.cost, rtol=SEARCH)
+    low = both.scales.index("low")
+    np.testing.assert_allclose(found.path.logsnr[:, low], one.path.logsnr[:, 0], atol=LIMIT)
+
+
+@pytest.mark.parametrize("kind", [lt.HaarBands, lt.AveragePyramid])
+@pytest.mark.parametrize(
+    "sampler", [lt.DDIM(), lt.Ancestral(), lt.Heun(), lt.EulerMaruyama(lt.VPLinear())], ids=str
+)
+def test_images_without_fine_detail_have_a_best_path(kind, sampler):
+    """No variance above half the resolution: some sets of modes hold nothing, and searches pass them by."""
+    variances = np.zeros((4, 4))
+    variances[:2, :2] = [[3.0, 0.7], [0.5, 0.2]]
+    model = lt.GaussianModel(lt.Spectrum(variances), kind())
+    found = lt.optimal_path(model, STEPS, START, STOP, objective=lt.OutputError(sampler))
+    assert np.isclose(found.cost, score(model, found.path, "w2", sampler=sampler), rtol=ROUND_OFF)
+    usual = lt.diagonal_path(model, STEPS, START, STOP, spacing="karras")
+    assert found.cost < score(model, usual, "w2", sampler=sampler)
