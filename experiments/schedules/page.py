@@ -50,6 +50,7 @@ def answer(results: dict[str, Any]) -> list[str]:
     chosen = next(row for row in table if row["schedule"] == recommended(table))
     bound = next(row for row in table if row["schedule"] == "path-kl")
     shape = min((row for row in table if row["schedule"] in PUBLISHED), key=lambda row: row["both"])
+    first, second = sorted((chosen, shape), key=lambda row: row["both"])
     surrogates = {metric: best_surrogate(results["rankings"], metric) for metric in METRICS}
     bands = [b for b in results["two_bands"] if b["metric"] == "w2" and b["sampler"] == "ddim"]
     return [
@@ -75,10 +76,11 @@ def answer(results: dict[str, Any]) -> list[str]:
         )
         + ".",
         f"Default. Optimise for the sampler and metric that will be used; the self-consistent curve, made in "
-        f"milliseconds for every count, comes to {_curves(value, steps)} times the least W2. If neither is known, take the one named \u201c{label(chosen['schedule'])}\u201d: over DDIM, "
-        f"ancestral sampling and Heun, both metrics and all counts it is {chosen['both']:.3g} times the best in the geometric mean (at worst "
-        f"{chosen['worst']:.3g}), against {bound['both']:.3g} for the path-KL optimum and {shape['both']:.3g} for the best "
-        f"published shape ({label(shape['schedule'])}). If only the metric is known: "
+        f"milliseconds for every count, comes to {_curves(value, steps)} times the least W2. If neither is known, take the one named \u201c{label(first['schedule'])}\u201d: over DDIM, "
+        f"ancestral sampling and Heun, both metrics and all counts it is {first['both']:.3g} times the best in the geometric mean (at worst "
+        f"{first['worst']:.3g}), against {bound['both']:.3g} for the path-KL optimum and {second['both']:.3g} for "
+        + ("the best published shape" if second is shape else "the objective that comes next")
+        + f" ({label(second['schedule'])}). If only the metric is known: "
         + ", ".join(
             f"{label(name)} ({next(row[m] for row in table if row['schedule'] == name):.3g} times the least, "
             f"{'W2' if m == 'w2' else 'root of KL'})"
