@@ -23,7 +23,7 @@ from experiments.second_clock.searching import (
 from lift_theory.optimize import PathKL, optimal_path
 from lift_theory.sampling import OutputError
 from lift_theory.sampling.distances import distances
-from lift_theory.sampling.propagation import compiled_compare
+from lift_theory.sampling.propagation import compare, compiled
 from lift_theory.sampling.state import state_of
 
 SAMPLERS = {"ddim": lt.DDIM(), "ancestral": lt.Ancestral(), "heun": lt.Heun()}
@@ -176,7 +176,7 @@ def joint_w2(model: lt.GaussianModel, points: np.ndarray) -> float:
     """W2 of all scales together, DDIM from the exact law: no gradient and no KL, so that little is compiled."""
     squared = 0.0
     for blocks in state_of(model).groups:
-        law = compiled_compare(blocks, OutputError().setting, False, jnp.asarray(points))
+        law = compiled(compare, blocks, jnp.asarray(points), OutputError().setting, False)
         sampled, true = (np.moveaxis(np.asarray(factor), -1, 0) for factor in (law.sampled, law.true))
         squared += float(distances(sampled, true)[0])
     return float(np.sqrt(squared))

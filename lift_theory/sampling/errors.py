@@ -16,7 +16,8 @@ from lift_theory.sampling.distances import distances
 from lift_theory.sampling.propagation import (
     Setting,
     Shares,
-    compiled_compare,
+    compare,
+    compiled,
     every_share,
     padded_path,
 )
@@ -163,7 +164,7 @@ def _per_scale(model: GaussianModel, path: Path, setting: Setting) -> Float[np.n
     whole = Setting(setting.sampler, setting.init, setting.target)
     result = np.zeros((len(model.scales), 2))
     for blocks in state.groups:
-        law = compiled_compare(blocks, whole, clean, padded)
+        law = compiled(compare, blocks, padded, whole, clean)
         sampled, true = (np.moveaxis(np.asarray(factor), -1, 0) for factor in (law.sampled, law.true))
         for k in set(blocks.scales):
             own = np.array(blocks.scales) == k

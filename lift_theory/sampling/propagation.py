@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,9 @@ from lift_theory.sampling.state import State
 INITS = ("exact", "standard")
 TARGETS = ("marginal", "data")
 OUTPUTS = ("scales", "image")
+PROGRAMS = 192
+"""Compiled programs kept, one for every form of blocks, setting and length. Each takes up to 200 of the 65,530 memory
+maps that Linux grants a process, and sweeps over samplers and step counts would use them up."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def every_share(
     """Contributions of all rows of all blocks."""
     clean = bool(np.isinf(logsnr[-1]).any())
     padded = jnp.asarray(padded_path(logsnr))
-    parts = [_shares(blocks, setting, clean, padded) for blocks in state.groups]
+    parts = [compiled(_shares, blocks, padded, setting, clean) for blocks in state.groups]
     return tuple(Shares(np.asarray(part.w2_squared), np.asarray(part.kl)) for part in parts)
 
 
@@ -79,9 +82,24 @@ def padded_path(logsnr: Float[np.ndarray, "points scales"]) -> Float[np.ndarray,
     return np.concatenate([np.repeat(logsnr[:1], missing, axis=0), logsnr])
 
 
-@partial(jax.jit, static_argnames=("setting", "clean"))
-def _shares(blocks: Blocks, setting: Setting, clean: bool, logsnr: Float[Array, "points scales"]) -> Shares:
-    law = compare(blocks, setting, clean, logsnr)
+def compiled(
+    function: Callable[..., Any], blocks: Blocks, logsnr: Float[Array, "points scales"], *static: Any
+) -> Any:
+    """`function(blocks, logsnr, *static)` by a compiled program."""
+    form = (blocks.factors.shape, blocks.image.shape, blocks.scales, blocks.present)
+    return _program(function, form, logsnr.shape, static)(blocks, logsnr)
+
+
+@lru_cache(maxsize=PROGRAMS)
+def _program(
+    function: Callable[..., Any], _form: Any, _points: tuple[int, ...], static: tuple[Any, ...]
+) -> Callable[..., Any]:
+    """A compiled function of its own for each form and length, so that each can be given up."""
+    return jax.jit(lambda blocks, logsnr: function(blocks, logsnr, *static))
+
+
+def _shares(blocks: Blocks, logsnr: Float[Array, "points scales"], setting: Setting, clean: bool) -> Shares:
+    law = compare(blocks, logsnr, setting, clean)
     return Shares(squared_wasserstein(law.sampled, law.true), _kl(law))
 
 
@@ -94,7 +112,7 @@ class Laws(NamedTuple):
     true_core: Float[Array, "core others blocks"]
 
 
-def compare(blocks: Blocks, setting: Setting, clean: bool, logsnr: Float[Array, "points scales"]) -> Laws:
+def compare(blocks: Blocks, logsnr: Float[Array, "points scales"], setting: Setting, clean: bool) -> Laws:
     """Sampled and true law of the output of a setting."""
     sampler = setting.sampler
     lands = clean and sampler.lands_clean
@@ -174,14 +192,6 @@ def _kl(law: Laws) -> Float[Array, "rows blocks"]:
     return divergence(triangular(law.sampled_core), triangular(law.true_core))
 
 
-@partial(jax.jit, static_argnames=("setting", "clean"))
-def compiled_compare(
-    blocks: Blocks, setting: Setting, clean: bool, logsnr: Float[Array, "points scales"]
-) -> Laws:
-    """`compare`, compiled."""
-    return compare(blocks, setting, clean, logsnr)
-
-
 Loss = Callable[[Float[np.ndarray, "points scales"]], tuple[float, Float[np.ndarray, "points scales"]]]
 
 
@@ -196,7 +206,7 @@ def loss(state: State, setting: Setting, metric: str) -> Loss:
         padded = padded_path(logsnr)
         value, gradient = 0.0, np.zeros_like(padded)
         for blocks in state.groups:
-            part, slope = _differentiated(blocks, setting, clean, metric, jnp.asarray(padded))
+            part, slope = compiled(_differentiated, blocks, jnp.asarray(padded), setting, clean, metric)
             value += float(part)
             gradient += np.asarray(slope)
         extra = len(padded) - len(logsnr)
@@ -207,13 +217,12 @@ def loss(state: State, setting: Setting, metric: str) -> Loss:
     return value_and_gradient
 
 
-@partial(jax.jit, static_argnames=("setting", "clean", "metric"))
 def _differentiated(
-    blocks: Blocks, setting: Setting, clean: bool, metric: str, logsnr: Float[Array, "points scales"]
+    blocks: Blocks, logsnr: Float[Array, "points scales"], setting: Setting, clean: bool, metric: str
 ) -> tuple[Array, Array]:
     def total(points: Array) -> Array:
         fixed = jnp.concatenate([points[:-1], jax.lax.stop_gradient(points[-1:])])
-        law = compare(blocks, setting, clean, fixed)
+        law = compare(blocks, fixed, setting, clean)
         return jnp.sum(squared_wasserstein(law.sampled, law.true)) if metric == "w2" else jnp.sum(_kl(law))
 
     return jax.value_and_grad(total)(logsnr)

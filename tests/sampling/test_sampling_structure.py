@@ -1,11 +1,16 @@
 """What must hold of sampling errors whatever their values: inequalities, symmetries, and ends of every kind."""
 
+import gc
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 import pytest
 from plain import SIGMA, VP, Plain, kl, logsnr_of, package_sampler, w2_squared
 from tolerances import CANCELLATION, CONDITIONED, DENSE, ROUND_OFF
 
 import lift_theory as lt
+from lift_theory.sampling import propagation
 
 SAMPLERS = SIGMA + VP
 STEPS = 4
@@ -203,3 +208,19 @@ def test_white_images_of_unit_variance_need_no_sampler(name):
         assert error.kl < ROUND_OFF
     else:
         assert error.w2 > 1e-3
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts memory maps as Linux lists them")
+def test_sweeps_give_up_programs_that_they_no_longer_need(monkeypatch):
+    """Every compiled program takes dozens of memory maps; those of all step counts would exhaust a process."""
+    kept = lru_cache(maxsize=2)(propagation._program.__wrapped__)
+    monkeypatch.setattr(propagation, "_program", kept)
+    model = lt.GaussianModel(lt.Spectrum(np.ones((2, 2))), lt.SingleScale())
+    maps = []
+    for steps in range(1, 9):
+        lt.sampling_error(model, lt.diagonal_path(model, steps, -1.0, 1.0, spacing="logsnr"))
+        gc.collect()
+        maps.append(len(Path("/proc/self/maps").read_text().splitlines()))
+    one = maps[1] - maps[0]
+    assert one > 20, "the second program is kept beside the first"
+    assert maps[-1] - maps[1] < 2 * one, "six more were compiled, and as many given up"
