@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pages import blocks, run
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -37,10 +38,6 @@ def imports(file: Path) -> set[str]:
 def below(names: set[str], *modules: str) -> set[str]:
     """The names that are one of the modules, or inside one."""
     return {name for name in names for module in modules if f"{name}.".startswith(f"{module}.")}
-
-
-def blocks(file: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def test_imports_are_understood(tmp_path, monkeypatch):
@@ -136,11 +133,10 @@ def test_version_is_written_once_more_where_it_must_be():
 
 
 @pytest.mark.parametrize("file", [f for f in DOCUMENTS if blocks(f, "python")], ids=lambda file: file.stem)
-def test_examples_in_documents_run(file, tmp_path):
-    """Run the Python blocks of a page one after the other, as a reader would."""
-    code = "\n".join(blocks(file, "python"))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+def test_examples_in_documents_run(file, tmp_path, monkeypatch):
+    """What they print is not compared: networks trained on another processor end elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    run(file, compare=False)
 
 
 @pytest.mark.parametrize("file", [f for f in DOCUMENTS if blocks(f, "bash")], ids=lambda file: file.stem)

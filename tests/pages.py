@@ -1,0 +1,51 @@
+"""Code blocks of the documents: run in order, as a reader would, and held to what the page says they print."""
+
+import contextlib
+import importlib.util
+import io
+import re
+from pathlib import Path
+
+BLOCK = re.compile(
+    r"^(?:% needs (?P<needs>\w+)\n)?```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```)?",
+    re.DOTALL | re.MULTILINE,
+)
+"""A Python block, the library that it needs if not all readers have it, and a block of text right below."""
+DECIMAL = re.compile(r"-?\d+\.\d+")
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    """The contents of all blocks of one language; `{code-block} python` is a block that is not run."""
+    return re.findall(rf"^```{language}\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def run(file: Path, *, compare: bool = True) -> None:
+    """Run the Python blocks of a page one after the other in the current folder.
+
+    Args:
+        file: the page.
+        compare: whether what a block prints must be shown in a block of text below it, nothing more and nothing less.
+    """
+    text, names = file.read_text(), {"__name__": "__main__"}
+    for block in BLOCK.finditer(text):
+        if block["needs"] and importlib.util.find_spec(block["needs"]) is None:
+            continue
+        line = text.count("\n", 0, block.start("code"))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * line + block["code"], str(file), "exec"), names)
+        if compare:
+            agree(printed.getvalue(), block["shown"] or "", f"{file.name}, line {line + 1}")
+
+
+def agree(printed: str, shown: str, where: str) -> None:
+    """Fail unless the texts are equal, but for decimals that differ by one in their last digit.
+
+    Another processor rounds the other way now and then.
+    """
+    told = f"{where} prints\n{printed}\nbut shows\n{shown}"
+    assert DECIMAL.split(printed) == DECIMAL.split(shown), told
+    for found, written in zip(DECIMAL.findall(printed), DECIMAL.findall(shown), strict=True):
+        digits = len(written.partition(".")[2])
+        assert len(found.partition(".")[2]) == digits, told
+        assert abs(float(found) - float(written)) <= 1.01 * 10.0**-digits, told
