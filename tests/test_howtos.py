@@ -1,0 +1,34 @@
+"""The pages that show how: every block runs, and prints what the page says; tutorial included."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import blocks, run
+from PIL import Image
+
+import lift_theory as lt
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+HOWTOS = sorted((DOCS / "howto").glob("[!i]*.md"))
+
+
+def draw_images(folder: Path) -> None:
+    """A reader's pictures: Gaussian fields, as PNG files."""
+    folder.mkdir()
+    fields = lt.Spectrum.power_law((3, 40, 40), exponent=2.2, variance=0.1).sample(40, seed=7)
+    for i, field in enumerate(np.clip(127.5 + 127.5 * fields, 0, 255).astype(np.uint8)):
+        Image.fromarray(field).save(folder / f"{i:02d}.png")
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    """The folder that the pages call `my-images`, in the folder where they are run."""
+    monkeypatch.chdir(tmp_path)
+    draw_images(tmp_path / "my-images")
+
+
+@pytest.mark.parametrize("page", HOWTOS, ids=lambda page: page.stem)
+def test_a_howto_does_what_it_says(page, images):
+    assert blocks(page, "python")
+    run(page)
