@@ -121,6 +121,23 @@ def test_wheel_metadata(wheel):
         assert f"Provides-Extra: {extra}\n" in metadata
 
 
+def test_the_installed_package_says_what_it_holds(wheel, tmp_path):
+    """Without the source tree: no experiments, all theorems, and neither PyTorch nor symbolic algebra."""
+    wheel.extractall(tmp_path)
+    code = (
+        "import runpy, sys; sys.argv = ['lift_theory']; runpy.run_module('lift_theory', run_name='__main__');"
+        "import lift_theory; print(lift_theory.__file__, *{'torch', 'sympy', 'matplotlib'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    *lines, last = run.stdout.splitlines()
+    assert last == str(tmp_path / "lift_theory" / "__init__.py")
+    words = set(" ".join(lines).split())
+    assert words >= {"GaussianModel", "optimal_path", "i_mmse_gradient", "lift_train"}
+    assert not any(word.startswith("experiments") for word in words)
+
+
 def test_core_dependencies_are_light():
     names = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in PROJECT["dependencies"]}
     assert not names & {"torch", "sympy", "cvxpy", "matplotlib", "scikit-image", "scikit-learn"}
