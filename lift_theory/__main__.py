@@ -1,4 +1,4 @@
-"""`python -m lift_theory`: what is here and where to start; `python -m lift_theory THEOREM`: its statement and proof."""
+"""What is in the package and where to start; with the name of a theorem, its statement and proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages that show how: every block runs, and prints what the page says; tutorial included."""
+"""The tutorial and the how-tos: every block runs, and prints what the page says."""
 
 from pathlib import Path
 
@@ -26,6 +26,12 @@ def images(tmp_path, monkeypatch):
     """The folder that the pages call `my-images`, in the folder where they are run."""
     monkeypatch.chdir(tmp_path)
     draw_images(tmp_path / "my-images")
+
+
+def test_the_tutorial_ends_with_a_picture_of_the_readers_images(images):
+    run(DOCS / "tutorial.md")
+    picture = Path("my-path.svg").read_text()
+    assert picture.count("best (10 steps)") == picture.count("lock-step (10 steps)") == 1
 
 
 @pytest.mark.parametrize("page", HOWTOS, ids=lambda page: page.stem)
