@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinx-mathjax-offline",
     "api_coverage",
+    "gallery",
     "narrative",
     "published_results",
     "theorem_pages",
@@ -32,6 +33,7 @@ extensions = [
 exclude_patterns = [
     "_build",
     "ext",
+    "gallery/generated/_*",
     "theorems/generated/_*",
     "results/generated/_*",
 ]  # the last are included elsewhere

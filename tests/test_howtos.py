@@ -1,5 +1,6 @@
-"""The tutorial and the how-tos: every block runs, and prints what the page says."""
+"""The tutorial and the how-tos run and print what they say; the gallery, which the documentation runs, is in order."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ from pages import blocks, run
 from PIL import Image
 
 import lift_theory as lt
+from docs.ext import gallery
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+GALLERY = sorted((DOCS / "gallery").glob("*.py"))
 HOWTOS = sorted((DOCS / "howto").glob("[!i]*.md"))
 
 
@@ -38,3 +41,27 @@ def test_the_tutorial_ends_with_a_picture_of_the_readers_images(images):
 def test_a_howto_does_what_it_says(page, images):
     assert blocks(page, "python")
     run(page)
+
+
+@pytest.mark.parametrize("example", GALLERY, ids=lambda example: example.stem)
+def test_an_example_is_short_and_asserts_what_it_finds(example):
+    code = example.read_text()
+    assert len(code.splitlines()) < 25
+    assert gallery.words(example)[0].endswith(".")
+    assert re.search("^ *assert ", code, re.MULTILINE)
+
+
+def test_an_example_is_drawn(tmp_path):
+    [example] = [example for example in GALLERY if example.stem == "cone"]
+    figure = gallery.draw(example, tmp_path)
+    assert figure.read_text().count("<!-- log-SNR of the high band (nats) -->") == 1
+    assert gallery.words(example)[0] in gallery.page([(example, figure)])
+
+
+@pytest.mark.parametrize(("code", "error"), [("assert 1 > 2", AssertionError), ("", FileNotFoundError)])
+def test_an_example_that_fails_or_draws_nothing_stops_the_build(tmp_path, code, error):
+    example = tmp_path / "wrong.py"
+    example.write_text(code)
+    (tmp_path / "wrong.svg").write_text("an older figure")
+    with pytest.raises(error):
+        gallery.draw(example, tmp_path)

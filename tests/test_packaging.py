@@ -18,8 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NUMERICS = [p for p in (ROOT / "lift_theory").rglob("*.py") if "theorems" not in p.parts]
 THEOREMS = list((ROOT / "lift_theory" / "theorems").glob("*.py"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
-HOWTOS = [ROOT / "docs" / "tutorial.md", *(ROOT / "docs" / "howto").glob("*.md")]  # run by test_howtos.py
+DOCS = ROOT / "docs"
+HOWTOS = [DOCS / "tutorial.md", *(DOCS / "howto").glob("*.md")]  # test_howtos.py runs their Python blocks
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *{*DOCS.glob("*.md")} - {*HOWTOS}]
+EXAMPLES = sorted(file for file in DOCUMENTS if blocks(file, "python"))
+COMMANDS = sorted(file for file in DOCUMENTS + HOWTOS if blocks(file, "bash"))
 
 
 def imports(file: Path) -> set[str]:
@@ -150,14 +153,14 @@ def test_version_is_written_once_more_where_it_must_be():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("file", sorted({f for f in DOCUMENTS if blocks(f, "python")} - {*HOWTOS}), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_examples_in_documents_run(file, tmp_path, monkeypatch):
     """What they print is not compared: networks trained on another processor end elsewhere."""
     monkeypatch.chdir(tmp_path)
     run(file, compare=False)
 
 
-@pytest.mark.parametrize("file", sorted({f for f in DOCUMENTS + HOWTOS if blocks(f, "bash")}), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", COMMANDS, ids=lambda file: file.stem)
 def test_commands_in_documents_name_what_exists(file):
     text = "\n".join(blocks(file, "bash"))
     for extras in re.findall(r'pip install -e "\.\[([\w,]+)\]"', text):
