@@ -25,6 +25,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "api_coverage",
     "gallery",
+    "layers",
     "narrative",
     "published_results",
     "theorem_pages",
@@ -33,6 +34,7 @@ extensions = [
 exclude_patterns = [
     "_build",
     "ext",
+    "generated/_*",
     "gallery/generated/_*",
     "theorems/generated/_*",
     "results/generated/_*",

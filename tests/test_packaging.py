@@ -1,6 +1,5 @@
 """What is shipped, what may import what, and whether the commands and examples in the documents work."""
 
-import ast
 import importlib
 import importlib.util
 import re
@@ -14,6 +13,9 @@ from pathlib import Path
 import pytest
 from pages import blocks, run
 
+from docs.ext import layers
+from docs.ext.layers import imports
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NUMERICS = [p for p in (ROOT / "lift_theory").rglob("*.py") if "theorems" not in p.parts]
@@ -25,33 +27,47 @@ EXAMPLES = sorted(file for file in DOCUMENTS if blocks(file, "python"))
 COMMANDS = sorted(file for file in DOCUMENTS + HOWTOS if blocks(file, "bash"))
 
 
-def imports(file: Path) -> set[str]:
-    """Absolute names of all modules that a file imports anywhere, also inside functions."""
-    found = set()
-    package = [*file.relative_to(ROOT).parent.parts]
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return found
-
-
 def below(names: set[str], *modules: str) -> set[str]:
     """The names that are one of the modules, or inside one."""
     return {name for name in names for module in modules if f"{name}.".startswith(f"{module}.")}
 
 
-def test_imports_are_understood(tmp_path, monkeypatch):
+def test_imports_are_understood(tmp_path):
     """The reader of imports must see every form, or the tests below pass for the wrong reason."""
-    monkeypatch.setitem(globals(), "ROOT", tmp_path)
     file = tmp_path / "a" / "b.py"
     file.parent.mkdir()
     file.write_text("import x.y\nfrom . import c\nfrom .d import e\ndef f():\n    from torch import nn\n")
-    assert imports(file) == {"x.y", "a", "a.c", "a.d", "a.d.e", "torch", "torch.nn"}
+    assert imports(file, tmp_path) == {"x.y", "a", "a.c", "a.d", "a.d.e", "torch", "torch.nn"}
     assert below({"torch.nn", "torchvision"}, "torch") == {"torch.nn"}
+
+
+def test_layers_hold():
+    assert layers.unplaced() == []
+    imported = layers.graph()
+    assert layers.violations(imported) == []
+    assert imported["lift_theory.optimize"] >= {"lift_theory.gaussian", "lift_theory.paths"}
+    assert imported["lift_theory.mixtures"] >= {"lift_theory.optimize"}  # inside a function
+    assert imported["lift_theory.theorems"] == set()
+    assert imported["experiments"] >= {"lift_train", "lift_theory"}
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "told"),
+    [
+        ("lift_theory/gaussian.py", "from lift_theory.paths import Path", "later layer Paths"),
+        ("lift_theory/laws.py", "def f():\n    import lift_train", "later layer Networks"),
+        ("lift_theory/bounds.py", "import lift_theory.controls", "a circle"),
+        ("lift_theory/new.py", "", "lift_theory.new"),
+    ],
+)
+def test_layers_notice(tmp_path, file, code, told):
+    for name in ("lift_theory/__init__", "lift_theory/paths", "lift_train/__init__", "lift_theory/controls"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").write_text("")
+    (tmp_path / "lift_theory" / "controls.py").write_text("from lift_theory import bounds")
+    (tmp_path / file).write_text(code)
+    [found] = layers.unplaced(tmp_path) + layers.violations(layers.graph(tmp_path))
+    assert told in found
 
 
 @pytest.mark.parametrize("file", NUMERICS + THEOREMS, ids=lambda file: file.stem)
