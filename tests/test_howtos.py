@@ -1,6 +1,7 @@
 """The tutorial and the how-tos run and print what they say; the gallery, which the documentation runs, is in order."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,38 @@ def images(tmp_path, monkeypatch):
     """The folder that the pages call `my-images`, in the folder where they are run."""
     monkeypatch.chdir(tmp_path)
     draw_images(tmp_path / "my-images")
+
+
+@pytest.mark.parametrize(
+    ("page", "agrees"),
+    [
+        (
+            "```python\nx = 1\n```\n\n```python\nprint(f'{x:.2f} nats')\n```\n\n```text\n1.00 nats\n```\n",
+            True,
+        ),
+        ("```python\nprint('1.00 nats')\n```\n\n```text\n1.01 nats\n```\n", True),  # rounding
+        ("```python\nprint('1.00 nats')\n```\n\n```text\n1.02 nats\n```\n", False),
+        ("```python\nprint('1.00 nats')\n```\n\n```text\n1.0 nats\n```\n", False),
+        ("```python\nprint('10 nats')\n```\n\n```text\n11 nats\n```\n", False),
+        ("```python\nprint('1.00 nats')\n```\n\nWords between.\n\n```text\n1.00 nats\n```\n", False),
+        ("```python\nprint('1.00 nats')\n```\n", False),
+        ("```python\npass\n```\n\n```text\n1.00 nats\n```\n", False),
+        ("% needs no_such_library\n```python\nimport no_such_library\n```\n", True),
+    ],
+)
+def test_a_page_that_shows_something_else_is_noticed(tmp_path, page, agrees):
+    file = tmp_path / "page.md"
+    file.write_text(f"# Title\n\n{page}")
+    with nullcontext() if agrees else pytest.raises(AssertionError, match="but shows"):
+        run(file)
+
+
+def test_a_failing_block_is_found_by_its_line(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("# Title\n\n```python\nx = 1\n1 / 0\n```\n")
+    with pytest.raises(ZeroDivisionError) as failure:
+        run(file)
+    assert (failure.traceback[-1].path, failure.traceback[-1].lineno + 1) == (file, 5)
 
 
 def test_the_tutorial_ends_with_a_picture_of_the_readers_images(images):

@@ -11,6 +11,7 @@ import ast
 import contextlib
 import os
 import runpy
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,8 @@ def examples(folder: Path) -> list[Path]:
 
 def words(example: Path) -> tuple[str, str]:
     """The finding of an example, and what its docstring says besides."""
-    finding, _, rest = (ast.get_docstring(ast.parse(example.read_text(encoding="utf-8"))) or "").partition(
-        "\n"
-    )
+    docstring = ast.get_docstring(ast.parse(example.read_text(encoding="utf-8"))) or ""
+    finding, _, rest = docstring.partition("\n")
     return finding, rest.strip()
 
 
@@ -43,8 +43,10 @@ def draw(example: Path, folder: Path) -> Path:
     with contextlib.chdir(folder), plt.rc_context({"figure.figsize": (6.4, 4.0), "figure.autolayout": True}):
         figure = Path(f"{example.stem}.svg")
         figure.unlink(missing_ok=True)
-        runpy.run_path(os.fspath(example), run_name="__main__")
-        plt.close("all")
+        try:
+            runpy.run_path(os.fspath(example), run_name="__main__")
+        finally:
+            plt.close("all")
         if not figure.exists():
             raise FileNotFoundError(f"{example.name} must save its figure as {figure}")
     return folder / figure
@@ -68,7 +70,8 @@ def build(app: Sphinx) -> None:
     """Draw everything anew."""
     folder = Path(app.srcdir) / "gallery"
     target = folder / "generated"
-    target.mkdir(exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
     drawn = [(example, draw(example, target)) for example in examples(folder)]
     (target / "_examples.md").write_text(page(drawn), encoding="utf-8")
 

@@ -171,9 +171,8 @@ def table() -> str:
 
 def first_line(entry: str, root: Path = ROOT) -> str:
     """The first line of the docstring of a module."""
-    return (ast.get_docstring(ast.parse(_files(root)[entry].read_text(encoding="utf-8"))) or "").partition(
-        "\n"
-    )[0]
+    docstring = ast.get_docstring(ast.parse(_files(root)[entry].read_text(encoding="utf-8")))
+    return (docstring or "").partition("\n")[0]
 
 
 def _files(root: Path) -> dict[str, Path]:
