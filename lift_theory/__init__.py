@@ -44,6 +44,7 @@ except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
+    from lift_theory.design import BandDesign, ClockDesign, best_bands, best_groups
     from lift_theory.optimize import (
         ComputePath,
         GeodesicCurve,
@@ -107,9 +108,12 @@ _OPTIMIZER = (
 )
 """Names that load the optimizer, whose kernels are compiled, only when asked for."""
 
+_DESIGN = ("BandDesign", "ClockDesign", "best_bands", "best_groups")
+"""Names that load both."""
+
 
 def __getattr__(name: str) -> Any:
-    for module, names in (("optimize", _OPTIMIZER), ("sampling", _SAMPLING)):
+    for module, names in (("optimize", _OPTIMIZER), ("sampling", _SAMPLING), ("design", _DESIGN)):
         if name in names:
             return getattr(import_module(f"lift_theory.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -125,6 +129,8 @@ __all__ = [
     "RK4",
     "Ancestral",
     "AveragePyramid",
+    "BandDesign",
+    "ClockDesign",
     "ComputePath",
     "Covariance",
     "DPMSolverPP2M",
@@ -157,6 +163,8 @@ __all__ = [
     "Spectrum",
     "StandardErrors",
     "VPLinear",
+    "best_bands",
+    "best_groups",
     "break_even_price",
     "compute_aware_path",
     "constant_lead_path",

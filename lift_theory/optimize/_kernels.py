@@ -259,3 +259,35 @@ def _weighted_rows(
                                     form += weights[k] * relative[k] * metric[flat, k, m] * relative[m]
                             total += rate * weight * form
             edges[p, q] = total
+
+
+@compiled
+def interval_sums(slopes: np.ndarray, snr: np.ndarray, steps: int) -> np.ndarray:
+    """Least left Riemann sums of one clock for every interval of consecutive rows, over one lattice.
+
+    Args:
+        slopes: (rows, points), non-increasing along the lattice; an interval has the sum of its rows.
+        snr: (points,), ascending.
+        steps: number of steps.
+
+    Returns:
+        (rows, rows + 1), entry [a, b] for the rows a <= row < b, infinite where b <= a.
+    """
+    rows, points = slopes.shape
+    sums = np.full((rows, rows + 1), np.inf)
+    leading = np.empty((1, 0))
+    argument = np.empty((1, points), dtype=np.int32)
+    for a in range(rows):
+        slope = np.zeros((1, points, 1))
+        for b in range(a + 1, rows + 1):
+            slope[0, :, 0] += slopes[b - 1]
+            values = ((snr - snr[0]) * slope[0, 0, 0]).reshape(1, points)
+            for _ in range(steps - 2):
+                best = np.full((1, points), np.inf)
+                _envelope_rows(values, slope, leading, snr, 0, 1, best, argument)
+                values = best
+            if steps > 1:
+                sums[a, b] = np.min(values[0] + (snr[-1] - snr) * slope[0, :, 0])
+            else:
+                sums[a, b] = values[0, -1]
+    return sums

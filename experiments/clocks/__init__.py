@@ -1,0 +1,1 @@
+"""How many clocks, and where to cut?"""
