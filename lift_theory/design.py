@@ -52,6 +52,8 @@ class ClockDesign:
         lower_bound: the cost if every mode had a clock of its own; 0 where it is not known.
         estimate_error: of the cost as the dynamic program saw it, relative to the cost. For path KL it is
             positive, the excess of lattice paths; for output errors it is the error of the leading order.
+        estimates: the cost as the dynamic program sees it for 1, 2, ... clocks, up to one for every group that may be
+            cut off: the limit of many clocks.
         fewer: the best designs with 1, 2, ... clocks, up to one less than this one has.
     """
 
@@ -62,6 +64,7 @@ class ClockDesign:
     kkt_residual: float
     lower_bound: float
     estimate_error: float
+    estimates: Float[np.ndarray, " most"]
     fewer: tuple[Self, ...]
 
     @property
@@ -139,12 +142,12 @@ def best_bands(
     task = _Task.of(spectrum, order, borders, clocks, steps, start, stop, objective)
     octaves = [size >> k for k in range(size.bit_length())]
     designs: list[BandDesign] = []
-    for bounds, estimate in task.placements(clocks):
-        count = len(bounds) - 1
+    placements, estimates = task.placements()
+    for count, bounds in enumerate(placements[:clocks], start=1):
         cut = [0, *reversed(octaves[:count])]
         designs.append(
             BandDesign(
-                **task.measured(bounds, estimate),
+                **task.measured(bounds, estimates),
                 edges=tuple(int(edge) for edge in bounds[-2:0:-1]),
                 octave_cost=task.cost(cut) if count <= len(octaves) else np.inf,
                 fewer=tuple(designs),
@@ -164,8 +167,8 @@ def best_groups(
     """The least cost of a given number of clocks if modes need not form bands: those of like variance share a clock.
 
     What it saves over `best_bands` is the price of square bands. Groups are intervals of variance, cut at the borders
-    of 128 classes. Intervals are an assumption: with a clock each for two groups, a few strong modes can go
-    better with the weakest than with many in between, although spectra of images give no such case that is known.
+    of 128 classes. That intervals are best is an assumption. It fails where few modes are strong and many are of middle
+    variance, as the weakest may then do better with the strong ones; spectra of images are the other way round.
 
     Args:
         spectrum: Gaussian data.
@@ -192,9 +195,10 @@ def best_groups(
     order = order.reshape(level.shape)
     task = _Task.of(spectrum, order, np.arange(len(used) + 1), clocks, steps, start, stop, objective)
     designs: list[ClockDesign] = []
-    for bounds, estimate in task.placements(clocks):
+    placements, estimates = task.placements()
+    for bounds in placements[:clocks]:
         borders = tuple(float(np.exp(level[order < b].min())) for b in bounds[-2:0:-1])
-        designs.append(ClockDesign(**task.measured(bounds, estimate), edges=borders, fewer=tuple(designs)))
+        designs.append(ClockDesign(**task.measured(bounds, estimates), edges=borders, fewer=tuple(designs)))
     return designs[-1]
 
 
@@ -258,24 +262,25 @@ class _Task:
             objective=objective,
         )
 
-    def placements(self, clocks: int) -> list[tuple[list[int], float]]:
-        """The best borders for 1, 2, ..., `clocks` clocks, both ends included, and the estimated sum of costs."""
+    def placements(self) -> tuple[list[list[int]], Float[np.ndarray, " most"]]:
+        """The best borders, both ends included, for 1, 2, ... clocks up to one per row, and the estimated costs."""
         intervals = self._path_kl() if isinstance(self.objective, PathKL) else self._leading_order()
         count = len(self.borders)
         totals = np.where(np.arange(count) == 0, 0.0, np.inf)
-        before: list[np.ndarray] = []
-        result = []
-        for _ in range(clocks):
+        choices: list[np.ndarray] = []
+        placements, estimates = [], []
+        for _ in range(count - 1):
             sums = totals[:-1, None] + intervals
-            before.append(np.argmin(sums, axis=0))
+            choices.append(np.argmin(sums, axis=0))
             totals = np.min(sums, axis=0)
             places = [count - 1]
-            for choice in reversed(before):
+            for choice in reversed(choices):
                 places.append(int(choice[places[-1]]))
-            result.append(([int(self.borders[p]) for p in reversed(places)], float(totals[-1])))
-        return result
+            placements.append([int(self.borders[p]) for p in reversed(places)])
+            estimates.append(self._units(float(totals[-1])))
+        return placements, np.array(estimates)
 
-    def measured(self, bounds: list[int], estimate: float) -> dict[str, Any]:
+    def measured(self, bounds: list[int], estimates: Float[np.ndarray, " most"]) -> dict[str, Any]:
         """What a design says about its groups: the best path, and what it costs."""
         found = [self._schedule(a, b) for a, b in pairwise(bounds)][::-1]
         straight = np.linspace(self.first, self.last, self.steps + 1)
@@ -288,7 +293,8 @@ class _Task:
             "path": Path(np.stack(columns, axis=1)),
             "kkt_residual": max(0.0 if f is None else f.kkt_residual for f in found),
             "lower_bound": self._floor(),
-            "estimate_error": self._units(estimate) / cost - 1.0,
+            "estimate_error": float(estimates[len(bounds) - 2]) / cost - 1.0,
+            "estimates": estimates,
         }
 
     def cost(self, bounds: list[int]) -> float:
