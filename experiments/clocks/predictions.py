@@ -7,7 +7,13 @@ limits, or of other sizes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from experiments.predictions import Prediction
+from experiments.rows import find
 
 TOLERANCE = 0.02
 """The recommended number of clocks is the smallest whose best bands cost at most this share more than the limit."""
@@ -110,3 +116,50 @@ PREDICTIONS: list[Prediction] = [
         "interval": [0.0, 1e-6],
     },
 ]
+
+
+def recommended(estimates: Sequence[float]) -> int:
+    """The smallest number of clocks whose best bands cost at most `TOLERANCE` more than the limit of all bands."""
+    return int(np.argmax(np.array(estimates) <= (1.0 + TOLERANCE) * estimates[-1])) + 1
+
+
+def measured(results: dict[str, Any]) -> dict[str, float | None]:
+    """The number that each prediction is about; nothing where the run is too small for it."""
+    rows, settings = results["rows"], results["settings"]
+    at = {"size": settings["headline_size"], "steps": settings["headline"]}
+
+    def row(family: str, clocks: int, objective: str = "path_kl") -> dict[str, Any]:
+        return find(rows, **at, family=family, clocks=clocks, objective=objective)
+
+    def percent(*which: Any) -> float:
+        return float(100.0 * row(*which)["cost"] / row(*which)["floor"])
+
+    def saving(clocks: int, objective: str) -> float:
+        octave = row("octave", clocks, objective)["cost"]
+        return float(100.0 * (1.0 - row("best", clocks, objective)["cost"] / octave))
+
+    limit = row("best", 1)["estimates"][-1]
+    numbers = {
+        objective: [r["recommended"] for r in results["recommended"] if r["objective"] == objective]
+        for objective in ("path_kl", "w2")
+    }
+    levels = [r["clocks"] for r in rows if r["family"] == "pyramid"]
+    lack = [row("best", clocks)["cost"] - limit for clocks in (1, 4)]
+    size = settings["headline_size"]
+    return {
+        "two_bands": percent("best", 2),
+        "two_bands_w2": percent("best", 2, "w2"),
+        "octave_loss": max(saving(clocks, "path_kl") for clocks in (2, 3, 4)),
+        "octave_loss_w2": saving(2, "w2"),
+        "edge": row("best", 2)["edges"][0] / size,
+        "edge_w2": row("best", 2, "w2")["edges"][0] / size,
+        "clocks": max(numbers["path_kl"]),
+        "clocks_w2": max(numbers["w2"]),
+        "sizes": max(max(found) - min(found) for found in numbers.values()),
+        "decay": float(np.log(lack[0] / lack[1]) / np.log(4.0)),
+        "squares": 100.0 * (limit / row("best", 1)["floor"] - 1.0),
+        "free_groups": 100.0 * (1.0 - row("free", 4)["cost"] / row("best", 4)["cost"]),
+        "pyramid": max(percent("best", 1) - percent("pyramid", k) for k in set(levels)),
+        "haar": row("haar", 3)["cost"] / row("octave", 3)["cost"] if 3 in levels else None,
+        "separable": max(abs(r["together"] / r["alone"] - 1.0) for r in results["joint"]),
+    }
