@@ -17,11 +17,12 @@ from typing import Any, Literal
 from rich.console import Console
 
 import lift_theory as lt
-from experiments import experiment, predictions
+from experiments import experiment
 from experiments.clocks import figures, stages
 from experiments.clocks.page import answer, overview, page
 from experiments.clocks.predictions import PREDICTIONS, TOLERANCE, measured, recommended
 from experiments.experiment import Job
+from experiments.predictions import judged
 from experiments.processes import Stage, tables
 from lift_train import data
 
@@ -102,7 +103,7 @@ def main(options: Options, console: Console | None = None) -> Path:
         ],
         "joint": found["joint"],
     }
-    results["predictions"] = predictions.judged(PREDICTIONS, measured(results))
+    results["predictions"] = judged(PREDICTIONS, measured(results))
     results["answer"] = answer(results)
     job.record(results)
     pictures = figures.draw(job.work.folder / "figures", results, variances[preset.headline_size])

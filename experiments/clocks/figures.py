@@ -104,7 +104,8 @@ def _limit(folder: Path, results: dict[str, Any]) -> Picture:
         figure,
         folder,
         "limit",
-        "How much the best bands cost above the limit in which every cutoff is used. The horizontal line is the tolerance of the rule.",
+        "How much the best bands cost above the limit in which every cutoff is used. The horizontal line is the tolerance of the rule. To leading order "
+        "W2 does not depend on the number of steps but for a factor, so that lines of one size coincide.",
     )
 
 
@@ -113,18 +114,18 @@ def _edges(folder: Path, results: dict[str, Any], variances: Float[np.ndarray, "
     size = variances.shape[-1]
     shell = np.broadcast_to(np.maximum(*np.ogrid[:size, :size]), variances.shape)
     power = np.bincount(shell.ravel(), variances.ravel()) / np.bincount(shell.ravel())
-    figure = Figure(figsize=(9.4, 5.4), layout="constrained")
+    figure = Figure(figsize=(9.4, 6.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     top.loglog(np.arange(size) + 0.5, power, color=INK)
     top.set_ylabel("variance per mode\n(squared pixel units)")
     drawn = (("octave", "path_kl", "octaves", "#7a7a7a", "|", 0.0),)
-    drawn += (("best", "path_kl", "best for path KL", "#e08e0b", "o", -0.16),)
-    drawn += (("best", "w2", "best for W2 of DDIM", "#00798c", "D", 0.16),)
+    drawn += (("best", "path_kl", "best for path KL", "#e08e0b", "o", -0.28),)
+    drawn += (("best", "w2", "best for W2 of DDIM", "#00798c", "D", 0.28),)
     for family, objective, label, colour, marker, shift in drawn:
         rows = [row for row in line(results, family, objective) if row["clocks"] > 1]
         places = [(edge, row["clocks"] + shift) for row in rows for edge in row["edges"]]
         x, y = np.transpose(places)
-        bottom.scatter(x, y, color=colour, marker=marker, s=150 if marker == "|" else 24, label=label)
+        bottom.scatter(x, y, color=colour, marker=marker, s=50 if marker == "|" else 20, label=label)
     bottom.set_yticks(range(2, results["settings"]["most"] + 1))
     bottom.invert_yaxis()
     bottom.set(xlabel="cutoff: larger index of the DCT mode", ylabel="number of clocks")

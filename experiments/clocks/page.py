@@ -34,8 +34,8 @@ def answer(results: dict[str, Any]) -> list[str]:
         best = ", ".join(f"{percent('best', k, name):.1f}" for k in range(1, 6))
         octave = ", ".join(f"{percent('octave', k, name):.1f}" for k in range(2, 6))
         words.append(
-            f"{label}: {' to '.join(str(n) for n in dict.fromkeys((found[0], found[-1])))} clocks. Of all bands that could "
-            f"be cut, the best come within {100 * results['tolerance']:.0f} % of the limit of many with so few, at "
+            f"{label}: {' to '.join(str(n) for n in dict.fromkeys((found[0], found[-1])))} clocks are enough. With so many, the "
+            f"best bands come within {100 * results['tolerance']:.0f} % of the limit in which every cutoff is used, at "
             f"{' and '.join(str(s) for s in settings['sizes'])} pixels and {' and '.join(str(s) for s in settings['steps'])} "
             f"steps. At {at['size']} pixels and {at['steps']} steps one to five clocks cost {best} % of the floor; cut at "
             f"octaves, two to five cost {octave} %."
@@ -121,8 +121,12 @@ def explain(results: dict[str, Any]) -> list[str]:
     ]
 
 
-EXPLANATIONS: dict[str, str] = {}
-"""Why predictions failed, in general terms."""
+EXPLANATIONS = {
+    "edge": "the prediction only counted modes, of which each octave holds four times as many as the next lower one. A mode "
+    "also counts by how far the path still runs after passing its noise level, and that is far for the strong modes of low "
+    "frequency. That probably pulls the edge down.",
+}
+"""Why predictions failed, as far as it is understood."""
 
 
 def overview(results: dict[str, Any]) -> ConsoleTable:
