@@ -33,16 +33,16 @@ def spectrum():
 
 
 def test_no_placement_is_better(spectrum):
-    design = lt.best_bands(spectrum, 3, STEPS)
+    design = lt.best_bands(spectrum, 2, STEPS)
     found = {}
-    for cutoffs in combinations((3, 2, 1), 2):
+    for cutoffs in ((3,), (2,), (1,)):
         model = lt.GaussianModel(spectrum, lt.DctBands(cutoffs))
         found[cutoffs] = lt.optimal_path(model, STEPS, gap=0.5)  # of all scales together
     best = min(found, key=lambda cutoffs: found[cutoffs].cost)
     assert design.edges == best
     np.testing.assert_allclose(design.cost, found[best].cost, rtol=SEARCH)
-    np.testing.assert_allclose(design.octave_cost, found[2, 1].cost, rtol=SEARCH)
-    np.testing.assert_allclose(design.gain, 1.0 - found[best].cost / found[2, 1].cost, atol=SEARCH)
+    np.testing.assert_allclose(design.octave_cost, found[2,].cost, rtol=SEARCH)
+    np.testing.assert_allclose(design.gain, 1.0 - found[best].cost / found[2,].cost, atol=SEARCH)
     model = lt.GaussianModel(spectrum, design.representation)
     path = lt.Path(design.path.logsnr, model.scales)
     np.testing.assert_allclose(lt.path_kl(model, path), design.cost, rtol=ROUND_OFF)

@@ -20,9 +20,9 @@ def answer(results: dict[str, Any]) -> list[str]:
     settings = results["settings"]
     at = {"size": settings["headline_size"], "steps": settings["headline"]}
 
-    def percent(family: str, clocks: int, objective: str) -> float:
-        row = find(results["rows"], **at, family=family, clocks=clocks, objective=objective)
-        return float(100.0 * row["cost"] / row["floor"])
+    def percents(family: str, objective: str) -> str:
+        rows = line(results, family, objective)[:6]
+        return ", ".join(f"{100.0 * row['cost'] / row['floor']:.1f}" for row in rows)
 
     numbers = {
         name: sorted({r["recommended"] for r in results["recommended"] if r["objective"] == name})
@@ -31,23 +31,20 @@ def answer(results: dict[str, Any]) -> list[str]:
     words = []
     for name, label in NAMES.items():
         found = numbers[name]
-        best = ", ".join(f"{percent('best', k, name):.1f}" for k in range(1, 6))
-        octave = ", ".join(f"{percent('octave', k, name):.1f}" for k in range(2, 6))
         words.append(
             f"{label}: {' to '.join(str(n) for n in dict.fromkeys((found[0], found[-1])))} clocks are enough. With so many, the "
             f"best bands come within {100 * results['tolerance']:.0f} % of the limit in which every cutoff is used, at "
             f"{' and '.join(str(s) for s in settings['sizes'])} pixels and {' and '.join(str(s) for s in settings['steps'])} "
-            f"steps. At {at['size']} pixels and {at['steps']} steps one to five clocks cost {best} % of the floor; cut at "
-            f"octaves, two to five cost {octave} %."
+            f"steps. At {at['size']} pixels and {at['steps']} steps 1, 2, ... best bands cost {percents('best', name)} % of the "
+            f"floor, bands cut at octaves {percents('octave', name)} %."
         )
     pyramid = line(results, "pyramid", "path_kl")
-    costs = ", ".join(f"{100 * row['cost'] / row['floor']:.1f}" for row in pyramid)
     edges = find(results["rows"], **at, family="best", clocks=4, objective="path_kl")["edges"]
     low = find(results["rows"], **at, family="best", clocks=4, objective="w2")["edges"]
     return [
         *words,
-        f"More scales do not help a pyramid of image and means: with 1 to {pyramid[-1]['clocks']} scales its best path KL is {costs} % of "
-        f"its floor. Where the edges belong depends on the cost: four bands are best cut at {_listed(edges)} for path KL and at "
+        f"More scales do not help a pyramid of image and means: with 1 to {pyramid[-1]['clocks']} scales its best path KL is "
+        f"{percents('pyramid', 'path_kl')} % of its floor. Where the edges belong depends on the cost: four bands are best cut at {_listed(edges)} for path KL and at "
         f"{_listed(low)} for W2.",
     ]
 

@@ -16,7 +16,7 @@ from experiments.clocks import predictions, stages
 from experiments.clocks.page import explain
 from experiments.rows import find
 
-SIZE, STEPS = 4, 3
+SIZE, STEPS = 8, 3
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,6 @@ def finished(tmp_path_factory):
     preset = job.Preset(sizes=(SIZE,), steps=(STEPS,), headline_size=SIZE, headline=STEPS, most=4, levels=2)
     patch.setitem(job.PRESETS, "quick", preset)
     patch.setattr(processes, "_workers", lambda: 1)
-    # octaves of four pixels end at three bands: what is said about more is not asked here
     options = job.Options(data=f"npz:{folder / 'images.npz'}", out=folder / "out")
     report = job.main(options, Console(file=io.StringIO(), width=120))
     yield report, options, fields[:16]
@@ -55,10 +54,6 @@ def test_rows_are_costs_of_their_families(finished, results):
     rows = results["rows"]
     pyramid = lt.optimal_path(lt.GaussianModel(spectrum, lt.AveragePyramid()), STEPS)
     np.testing.assert_allclose(find(rows, family="pyramid", clocks=2)["cost"], pyramid.cost, rtol=SEARCH)
-    octaves = lt.optimal_path(lt.GaussianModel(spectrum, lt.DctBands((2,))), STEPS)
-    np.testing.assert_allclose(
-        find(rows, family="octave", clocks=2, objective="path_kl")["cost"], octaves.cost, rtol=SEARCH
-    )
     for row in rows:
         assert row["cost"] >= row["floor"] * (1 - SEARCH)
     for family in ("best", "free"):
@@ -68,7 +63,7 @@ def test_rows_are_costs_of_their_families(finished, results):
             if objective == "path_kl":
                 assert mine == sorted(mine, reverse=True)
     assert max(abs(r["together"] / r["alone"] - 1) for r in results["joint"]) < SEARCH
-    assert [r["clocks"] for r in results["joint"]] == [2, 3]
+    assert [r["clocks"] for r in results["joint"]] == [2, 3, 4]
 
 
 def test_predictions_come_first(finished, results):
