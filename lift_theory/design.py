@@ -1,14 +1,15 @@
 """Where to cut an image into bands, given as many clocks as bands.
 
 Bands that are orthogonal and independent have costs that add up, each that of its own best schedule. The best
-place for all edges together is therefore an exact dynamic program over intervals of cutoffs, once the cost of one
-clock for every interval is known:
+place for all edges together is therefore found by an exact dynamic program over intervals of cutoffs, once it is known
+what one clock costs for every interval:
 
-- for path KL as the least left Riemann sum over a lattice of log-SNRs, so fine that it lies above the true optimum by
-  about 1e-5 of it (`estimate_error` says by how much);
-- for the output error of a sampler to leading order in 1 / n, by the self-consistent curve of each interval.
+- for path KL the least left Riemann sum over a lattice of log-SNRs, so fine that it lies above the optimum by a few
+  1e-5 of it;
+- for the output error of a sampler its leading order in 1 / n, by the self-consistent curve of the interval.
 
-Edges are exact in this sense. The costs that are returned are those of paths optimised without lattice or expansion.
+The edges are exact for these costs. The costs that are returned are those of paths optimised without lattice or
+expansion.
 """
 
 from __future__ import annotations
@@ -105,8 +106,9 @@ def best_bands(
 ) -> BandDesign:
     """Of all square DCT bands, those whose best path costs least with a given number of clocks.
 
-    For path KL no placement of the edges is cheaper by more than `estimate_error`. For output errors the placement is
-    the best to leading order in 1 / `steps`; another one may be cheaper by little.
+    For path KL the placement is the best for paths over a fine lattice of log-SNRs, whose costs are a few 1e-5 above
+    those of all paths (`estimate_error`): another placement may be cheaper by such a share. For output errors the
+    placement is the best to leading order in 1 / `steps`.
 
     Args:
         spectrum: Gaussian data.

@@ -90,7 +90,7 @@ def test_laws_of_any_spectrum(seed):
             )
             for inner in combinations((1, 2, 3), clocks - 1)
         )
-        assert design.cost <= least * (1 + design.estimate_error) * (1 + ROUND_OFF)
+        assert design.cost <= least * (1 + LATTICE)
 
 
 @SETTINGS
