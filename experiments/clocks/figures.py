@@ -118,9 +118,11 @@ def _edges(folder: Path, results: dict[str, Any], variances: Float[np.ndarray, "
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     top.loglog(np.arange(size) + 0.5, power, color=INK)
     top.set_ylabel("variance per mode\n(squared pixel units)")
-    drawn = (("octave", "path_kl", "octaves", "#7a7a7a", "|", 0.0),)
-    drawn += (("best", "path_kl", "best for path KL", "#e08e0b", "o", -0.28),)
-    drawn += (("best", "w2", "best for W2 of DDIM", "#00798c", "D", 0.28),)
+    drawn = [
+        ("octave", "path_kl", "octaves", "#7a7a7a", "|", 0.0),
+        ("best", "path_kl", "best for path KL", "#e08e0b", "o", -0.28),
+        ("best", "w2", "best for W2 of DDIM", "#00798c", "D", 0.28),
+    ]
     for family, objective, label, colour, marker, shift in drawn:
         rows = [row for row in line(results, family, objective) if row["clocks"] > 1]
         places = [(edge, row["clocks"] + shift) for row in rows for edge in row["edges"]]

@@ -27,8 +27,12 @@ def designs(variances: Variances, objective: str, steps: int, most: int) -> list
     bands = lt.best_bands(spectrum, min(most, spectrum.shape[-1]), steps, START, STOP, cost)
     groups = lt.best_groups(spectrum, bands.clocks, steps, START, STOP, cost)
     rows: list[Row] = []
-    for family, last in (("best", bands), ("free", groups)):
-        for design in (*last.fewer, last):
+    families: dict[str, tuple[lt.ClockDesign, ...]] = {
+        "best": (*bands.fewer, bands),
+        "free": (*groups.fewer, groups),
+    }
+    for family, members in families.items():
+        for design in members:
             found = {
                 "family": family,
                 "clocks": design.clocks,
@@ -40,10 +44,10 @@ def designs(variances: Variances, objective: str, steps: int, most: int) -> list
             }
             rows.append({**key, **found})
     rows[0]["estimates"] = bands.estimates.tolist()
-    for design in (*bands.fewer, bands):
-        if np.isfinite(design.octave_cost):
-            edges = [spectrum.shape[-1] >> level for level in range(1, design.clocks)]
-            found = {"family": "octave", "clocks": design.clocks, "cost": design.octave_cost}
+    for band in (*bands.fewer, bands):
+        if np.isfinite(band.octave_cost):
+            edges = [spectrum.shape[-1] >> level for level in range(1, band.clocks)]
+            found = {"family": "octave", "clocks": band.clocks, "cost": band.octave_cost}
             rows.append({**key, **found, "floor": bands.lower_bound, "edges": edges})
     return rows
 
