@@ -118,10 +118,17 @@ def explain(results: dict[str, Any]) -> list[str]:
     ]
 
 
+GROWTH = (
+    "the number for W2 rises with the size. On a spectrum near 1/f^2 every octave holds about the same variance, so that a "
+    "larger image adds an octave that counts as much as the others in W2. In path KL, where modes count, the highest octaves "
+    "always hold most of them."
+)
 EXPLANATIONS = {
     "edge": "the prediction only counted modes, of which each octave holds four times as many as the next lower one. A mode "
     "also counts by how far the path still runs after passing its noise level, and that is far for the strong modes of low "
     "frequency. That probably pulls the edge down.",
+    "clocks_w2": GROWTH,
+    "sizes": GROWTH,
 }
 """Why predictions failed, as far as it is understood."""
 
