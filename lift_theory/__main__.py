@@ -24,6 +24,7 @@ GROUPS = {
     "Paths": ("paths", "controls", "bounds"),
     "Best paths": ("optimize",),
     "Samplers and their exact errors": ("sampling",),
+    "How many clocks, and where to cut": ("design",),
     "Published schedules": ("schedules",),
 }
 """Titles of the API pages, and the modules whose public names they hold."""

@@ -64,6 +64,11 @@ LAYERS = (
         modules=_theory("sampling mixtures"),
     ),
     Layer(
+        title="Design",
+        holds="{doc}`where to cut an image into bands <api/design>`",
+        modules=_theory("design"),
+    ),
+    Layer(
         title="Surfaces",
         holds="{doc}`labelled arrays and pictures <api/surfaces>`",
         modules=_theory("surfaces plotting"),
