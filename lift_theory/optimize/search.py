@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from lift_theory._validation import real_number, whole_number
 from lift_theory.gaussian import GaussianModel
-from lift_theory.optimize.certificates import Certificate
 from lift_theory.optimize.geodesics import geodesic_curve
 from lift_theory.optimize.lattice import lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL, SearchingObjective
@@ -21,10 +20,11 @@ from lift_theory.optimize.refine import Refinement, refine
 from lift_theory.optimize.starts import SCOUT, checked_ends, diagonal, equal_information, fitted_axes, spaced
 from lift_theory.paths import Path
 
-FITTED = {1: 80, 2: 80, 3: 20}
-"""Lattice points per scale of the fitted lattice; fewer for more scales, as time grows with their power 2 K - 1."""
+FITTED = {1: 80, 2: 80, 3: 20, 4: 6}
+"""Lattice points per scale of the fitted lattice; fewer for more scales, as time grows with their power 2 K - 1. Of
+more scales than these no lattice is searched."""
 
-CELLS = {1: 64, 2: 28, 3: 10}
+CELLS = {1: 64, 2: 28, 3: 10, 4: 6}
 """Lattice points per scale that the proof begins with, at most; fewer for more scales."""
 
 SPREAD = 0.4
@@ -105,6 +105,9 @@ def optimal_path(
     `gap`. Until then the best path over a fitted lattice, the geodesic, the diagonal and the equal-information path
     are refined, too.
 
+    Of five scales and more no lattice could be searched, and no cells proved anything, in reasonable time: there the
+    best diagonal, the geodesic and the equal-information path are refined, and the anisotropic floor is the bound.
+
     Args:
         model: an error-surface model such as `GaussianModel`.
         steps: number of steps; the path has one point more.
@@ -131,8 +134,11 @@ def optimal_path(
         return objective.optimize(model, steps, first, last, thorough=gap == 0.0)
     search = _Search(model=model, objective=objective, steps=steps, first=first, last=last, points=points)
 
-    scout = lattice_axes(first, last, min(points, SCOUT.get(len(first), 6)))
-    best = search.refine("coarse lattice, refined", search.lattice("coarse lattice", scout))
+    if search.has_lattice:
+        scout = lattice_axes(first, last, min(points, SCOUT.get(len(first), 6)))
+        best = search.refine("coarse lattice, refined", search.lattice("coarse lattice", scout))
+    else:
+        best = search.refine("diagonal, refined", spaced(model, steps, diagonal(first, last)))
     bounds = search.bounds(best, gap)
     for name, begin in search.further_starts(best):
         if best.kkt_residual <= SETTLED and bounds[-1] >= (1.0 - gap) * best.cost:
@@ -159,7 +165,7 @@ def optimal_path(
         history=tuple(search.history),
         kkt_residual=best.kkt_residual,
         multipliers=best.multipliers,
-        costs_by_steps=np.min(search.costs, axis=0),
+        costs_by_steps=search.costs_by_steps(best),
         bounds_by_steps=bounds,
         seconds=time.perf_counter() - began,
     )
@@ -178,6 +184,17 @@ class _Search:
     history: list[Attempt] = field(default_factory=list)
     costs: list[Float[np.ndarray, " steps"]] = field(default_factory=list)
 
+    @property
+    def has_lattice(self) -> bool:
+        """Whether there are few enough scales for lattices and cells."""
+        return len(self.first) in FITTED
+
+    def costs_by_steps(self, best: Refinement) -> Float[np.ndarray, " steps"]:
+        """Least cost over all lattices by number of steps; without a lattice that of the best path alone."""
+        if self.costs:
+            return np.min(self.costs, axis=0)
+        return np.append(np.full(self.steps - 1, np.inf), best.cost)
+
     def lattice(
         self, method: str, axes: tuple[Float[np.ndarray, " points"], ...]
     ) -> Float[np.ndarray, "points scales"]:
@@ -193,13 +210,12 @@ class _Search:
     ) -> Iterator[tuple[str, Callable[[], Float[np.ndarray, "points scales"]]]]:
         """Names of paths to begin with after the coarse lattice, and how to get them."""
         model, steps, ends = self.model, self.steps, (self.first, self.last)
-        count = min(self.points, FITTED.get(len(self.first), 6))
-        yield (
-            "fitted lattice",
-            lambda: self.lattice("fitted lattice", fitted_axes(model, best.logsnr, count)),
-        )
+        if self.has_lattice:
+            axes = fitted_axes(model, best.logsnr, min(self.points, FITTED[len(self.first)]))
+            yield "fitted lattice", lambda: self.lattice("fitted lattice", axes)
         yield "geodesic", lambda: geodesic_curve(model, *ends, points=24).path(steps).logsnr
-        yield "diagonal", lambda: spaced(model, steps, diagonal(*ends))
+        if self.has_lattice:
+            yield "diagonal", lambda: spaced(model, steps, diagonal(*ends))
         if len(self.first) > 1:
             yield "equal information", lambda: spaced(model, steps, equal_information(*ends))
 
@@ -227,29 +243,27 @@ class _Search:
     def bounds(self, best: Refinement, gap: float) -> Float[np.ndarray, " steps"]:
         """Lower bounds for 1, ..., n steps, the last proved from cells fitted to the best path."""
         began = time.perf_counter()
-        count = min(self.points, CELLS.get(len(self.first), 6))
+        if not self.has_lattice:
+            return self._with_floor(np.zeros(self.steps))
+        count = min(self.points, CELLS[len(self.first)])
         axes = fitted_axes(self.model, best.logsnr, count, SPREAD)
         certificate = self.objective.certificate(self.model, self.steps, axes, (1.0 - gap) * best.cost)
         if certificate is None:
             return np.zeros(self.steps)
-        bounds = _with_floor(self.objective, self.model, certificate, self.first, self.last)
+        bounds = self._with_floor(np.array(certificate.bounds))
         self._record("certificate", float(bounds[-1]), 0, began)
+        return bounds
+
+    def _with_floor(self, bounds: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " steps"]:
+        """The bounds, raised to the floor of all linear representations where that is higher."""
+        if self.objective == PathKL() and isinstance(self.model, GaussianModel):
+            counts = np.arange(1, self.steps + 1)
+            ratios = self.model.log_precision_ratios(self.first, self.last)
+            rates = ratios / counts[:, None]
+            excess = np.where(rates < 1e-5, 0.5 * rates**2, np.expm1(rates) - rates)
+            bounds = np.maximum(bounds, 0.5 * counts * excess.sum(axis=1))
         return bounds
 
     def _record(self, method: str, cost: float, iterations: int, began: float) -> None:
         seconds = time.perf_counter() - began
         self.history.append(Attempt(method=method, cost=cost, iterations=iterations, seconds=seconds))
-
-
-def _with_floor(
-    objective: Objective, model: Any, certificate: Certificate, first: np.ndarray, last: np.ndarray
-) -> Float[np.ndarray, " steps"]:
-    """The certificate's bounds, raised to the floor of all linear representations where that is higher."""
-    bounds = np.array(certificate.bounds)
-    if objective == PathKL() and isinstance(model, GaussianModel):
-        counts = np.arange(1, len(bounds) + 1)
-        ratios = model.log_precision_ratios(first, last)
-        rates = ratios / counts[:, None]
-        excess = np.where(rates < 1e-5, 0.5 * rates**2, np.expm1(rates) - rates)
-        bounds = np.maximum(bounds, 0.5 * counts * excess.sum(axis=1))
-    return bounds

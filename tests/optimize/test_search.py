@@ -1,5 +1,7 @@
 """The whole search on the package's own models: better than every control, symmetric where it must be, certified."""
 
+from itertools import pairwise
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -295,3 +297,27 @@ def test_degenerate_ends_and_small_lattices_work():
     assert np.all(half.path.logsnr[:, 1] == 2.0)
     assert half.kkt_residual < 1e-6
     assert np.isfinite(optimal_path(model, 2, -3.0, 3.0, points=2).cost)
+
+
+def test_many_scales_are_searched_without_a_lattice():
+    """Five independent bands: the optimum is the sum of the optima of single bands, which lattices find."""
+    law, edges = lt.Spectrum.power_law((16, 16)), (8, 4, 2, 1)
+    found = lt.optimal_path(lt.GaussianModel(law, lt.DctBands(edges)), 6, -6.0, 6.0)
+    order = np.maximum(*np.ogrid[:16, :16])
+    alone = [
+        lt.optimal_path(
+            lt.GaussianModel(
+                lt.Spectrum(np.where((low <= order) & (order < high), law.variances, 0.0)), lt.SingleScale()
+            ),
+            6,
+            -6.0,
+            6.0,
+        )
+        for low, high in pairwise([0, *edges[::-1], 16])
+    ]
+    np.testing.assert_allclose(found.cost, sum(band.cost for band in alone), rtol=1e-9)
+    np.testing.assert_allclose(found.path.logsnr[:, ::-1].T, [b.path.logsnr[:, 0] for b in alone], atol=1e-4)
+    assert found.kkt_residual < 1e-9
+    assert 0.95 * found.cost < found.lower_bound < found.cost
+    assert np.isinf(found.costs_by_steps[:-1]).all()
+    assert found.costs_by_steps[-1] == found.cost
