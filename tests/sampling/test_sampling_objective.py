@@ -183,15 +183,11 @@ def test_a_band_that_holds_nothing_costs_nothing():
 
 
 @pytest.mark.parametrize("kind", [lt.HaarBands, lt.AveragePyramid])
-@pytest.mark.parametrize(
-    "sampler", [lt.DDIM(), lt.Ancestral(), lt.Heun(), lt.EulerMaruyama(lt.VPLinear())], ids=str
-)
-def test_images_without_fine_detail_have_a_best_path(kind, sampler):
+def test_images_without_fine_detail_have_a_best_path(kind):
     """No variance above half the resolution: some sets of modes hold nothing, and searches pass them by."""
     variances = np.zeros((4, 4))
     variances[:2, :2] = [[3.0, 0.7], [0.5, 0.2]]
     model = lt.GaussianModel(lt.Spectrum(variances), kind())
-    found = lt.optimal_path(model, STEPS, START, STOP, objective=lt.OutputError(sampler))
-    assert np.isclose(found.cost, score(model, found.path, "w2", sampler=sampler), rtol=ROUND_OFF)
-    usual = lt.diagonal_path(model, STEPS, START, STOP, spacing="karras")
-    assert found.cost < score(model, usual, "w2", sampler=sampler)
+    found = lt.optimal_path(model, STEPS, START, STOP, objective=lt.OutputError())
+    assert np.isclose(found.cost, score(model, found.path, "w2"), rtol=ROUND_OFF)
+    assert found.cost < score(model, lt.diagonal_path(model, STEPS, START, STOP, spacing="karras"), "w2")
