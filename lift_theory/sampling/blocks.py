@@ -11,7 +11,7 @@ independent source of randomness: z = Z s with s standard normal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 SMALL = 5
-"""Rows and members up to which matrix arithmetic may be written out elementwise."""
+"""Rows and members up to which matrix arithmetic is written out elementwise."""
 
 Rows = Float[Array, "rows sources blocks"]
 
@@ -43,13 +43,8 @@ class Blocks:
 
     @property
     def small(self) -> bool:
-        """Whether arithmetic is written out: it is where that saves work, in tiny blocks and those with known zeros.
-
-        Full blocks are solved by LAPACK, which is as fast and takes half as long to compile.
-        """
-        size = max(self.factors.shape[:2])
-        full = all(all(row) for row in self.present)
-        return size <= 2 or (size <= SMALL and not full)
+        """Whether arithmetic is written out, entry by entry over all blocks: several times as fast as LAPACK."""
+        return max(self.factors.shape[:2]) <= SMALL
 
     def of_rows(self, per_scale: Float[Array, " scales"]) -> Float[Array, "rows 1 1"]:
         """One value per scale, spread to the rows."""
@@ -64,29 +59,56 @@ class Blocks:
     def estimate(self, z: Rows, logsnr: Float[Array, " scales"]) -> Float[Array, "members sources blocks"]:
         """Posterior mean of the members given the noisy rows."""
         snr = self.of_rows(jnp.exp(jnp.where(jnp.isinf(logsnr), 0.0, logsnr)))
+        return _posterior_mean(self, snr, z)
+
+    def solved_by_precision(
+        self, snr: Float[Array, "rows 1 1"], right: Float[Array, "members sources blocks"]
+    ) -> Float[Array, "members sources blocks"]:
+        """`(1 + F^T S F)^-1` applied block by block."""
         members = self.factors.shape[1]
-        if members == 0:
-            return jnp.zeros((0, *z.shape[1:]))
         weighted = snr * self.factors
         if not self.small:
             precision = jnp.einsum("rib,rjb->bij", weighted, self.factors) + jnp.eye(members)
-            told = jnp.einsum("rib,rqb->biq", weighted, z)
-            factor = jax.scipy.linalg.cho_factor(precision, lower=True)
-            return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, told), 0, -1)
-        column = [[r for r, row in enumerate(self.present) if row[i]] for i in range(members)]
-        seen = [i for i in range(members) if column[i]]  # nothing is told of the others: their mean is zero
+            return _solve_dense(precision, right)
+        shared = [
+            [[r for r, row in enumerate(self.present) if row[i] and row[j]] for j in range(i + 1)]
+            for i in range(members)
+        ]
         lower = [
             [
-                sum((weighted[r, i] * self.factors[r, j] for r in column[i] if r in column[j]), jnp.zeros(()))
-                + (i == j)
-                for j in seen[: place + 1]
+                sum((weighted[r, i] * self.factors[r, j] for r in rows), jnp.zeros(())) + (i == j)
+                for j, rows in enumerate(of_member)
             ]
-            for place, i in enumerate(seen)
+            for i, of_member in enumerate(shared)
         ]
-        zero = jnp.zeros(z.shape[1:])
-        told_of = [sum((weighted[r, i] * z[r] for r in column[i]), zero) for i in seen]
-        known = dict(zip(seen, _solve(lower, told_of) if seen else [], strict=True))
-        return jnp.stack([known.get(i, zero) for i in range(members)])
+        return jnp.stack(_eliminate(lower, list(right)))
+
+    def solved_by_covariance(self, variance: Float[Array, "rows 1 1"], right: Rows) -> Rows:
+        """`(F F^T + V)^-1` applied block by block."""
+        rows = len(self.scales)
+        if not self.small:
+            noise = variance[:, 0] * jnp.eye(rows)
+            return _solve_dense(jnp.einsum("rib,sib->brs", self.factors, self.factors) + noise, right)
+        lower = [
+            [
+                jnp.sum(self.factors[r] * self.factors[s], axis=0) + (r == s) * variance[r, 0]
+                for s in range(r + 1)
+            ]
+            for r in range(rows)
+        ]
+        return jnp.stack(_eliminate(lower, list(right)))
+
+    def told(self, weighted: Rows) -> Float[Array, "members sources blocks"]:
+        """`F^T` applied to rows."""
+        if not self.small:
+            return jnp.einsum("rib,rqb->iqb", self.factors, weighted)
+        zero = jnp.zeros(weighted.shape[1:])
+        return jnp.stack(
+            [
+                sum((self.factors[r, i] * weighted[r] for r, row in enumerate(self.present) if row[i]), zero)
+                for i in range(self.factors.shape[1])
+            ]
+        )
 
     def clean(self, members: Float[Array, "members sources blocks"]) -> Rows:
         """Rows y = F u."""
@@ -106,40 +128,88 @@ class Blocks:
 
     def score(self, z: Rows, logsnr: Float[Array, " scales"]) -> Rows:
         """Gradient of the log-density of the noisy rows, `-Cov(z)^-1 z`."""
-        variance = self.of_rows(jnp.exp(-logsnr))
-        rows = len(self.scales)
-        if not self.small:
-            noise = variance[:, 0] * jnp.eye(rows)
-            covariance = jnp.einsum("rib,sib->brs", self.factors, self.factors) + noise
-            factor = jax.scipy.linalg.cho_factor(covariance, lower=True)
-            return -jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, jnp.moveaxis(z, -1, 0)), 0, -1)
-        lower = [
-            [
-                jnp.sum(self.factors[r] * self.factors[s], axis=0) + (r == s) * variance[r, 0]
-                for s in range(r + 1)
-            ]
-            for r in range(rows)
-        ]
-        return -jnp.stack(_solve(lower, list(z)))
+        return _score(self, self.of_rows(jnp.exp(-logsnr)), z)
 
 
-def _solve(lower: list[list[Any]], right: list[Any]) -> list[Any]:
-    """Solution of a positive definite system given by its lower triangle, entry by entry.
+# Derivatives are solutions with the same matrices. Left to automatic differentiation, elimination compiles to
+# programs that are larger and many times slower.
 
-    Its derivative is another solution, not that of the elimination: compiled functions stay small.
-    """
-    size = len(right)
 
-    def product(vector: list[Any]) -> list[Any]:
-        return [sum(lower[max(i, j)][min(i, j)] * vector[j] for j in range(size)) for i in range(size)]
+@jax.custom_vjp
+def _posterior_mean(
+    blocks: Blocks, snr: Float[Array, "rows 1 1"], z: Rows
+) -> Float[Array, "members sources blocks"]:
+    if blocks.factors.shape[1] == 0:
+        return jnp.zeros((0, *z.shape[1:]))
+    return blocks.solved_by_precision(snr, blocks.told(snr * z))
 
-    return jax.lax.custom_linear_solve(
-        product, right, lambda _, known: _eliminate(lower, known), symmetric=True
+
+def _posterior_mean_forward(blocks: Blocks, snr: Array, z: Array) -> tuple[Array, tuple[Any, ...]]:
+    mean = _posterior_mean(blocks, snr, z)
+    return mean, (blocks, snr, z, mean)
+
+
+def _posterior_mean_backward(kept: tuple[Any, ...], slope: Array) -> tuple[Blocks, Array, Array]:
+    blocks, snr, z, mean = kept
+    if blocks.factors.shape[1] == 0:
+        return jax.tree.map(jnp.zeros_like, (blocks, snr, z))
+    adjoint = blocks.solved_by_precision(snr, slope)
+    seen, left = blocks.clean(adjoint), z - blocks.clean(mean)
+    return (
+        _of_factors(blocks, snr * (_outer(left, adjoint) - _outer(seen, mean))),
+        jnp.sum(seen * left, axis=(1, 2), keepdims=True),
+        snr * seen,
     )
 
 
+_posterior_mean.defvjp(_posterior_mean_forward, _posterior_mean_backward)
+
+
+@jax.custom_vjp
+def _score(blocks: Blocks, variance: Float[Array, "rows 1 1"], z: Rows) -> Rows:
+    return -blocks.solved_by_covariance(variance, z)
+
+
+def _score_forward(blocks: Blocks, variance: Array, z: Array) -> tuple[Array, tuple[Any, ...]]:
+    score = _score(blocks, variance, z)
+    return score, (blocks, variance, score)
+
+
+def _score_backward(kept: tuple[Any, ...], slope: Array) -> tuple[Blocks, Array, Array]:
+    blocks, variance, score = kept
+    adjoint = -blocks.solved_by_covariance(variance, slope)
+    pulled = _outer(adjoint, blocks.told(score)) + _outer(score, blocks.told(adjoint))
+    return (
+        _of_factors(blocks, pulled),
+        jnp.sum(adjoint * score, axis=(1, 2), keepdims=True),
+        adjoint,
+    )
+
+
+_score.defvjp(_score_forward, _score_backward)
+
+
+def _outer(
+    rows: Rows, members: Float[Array, "members sources blocks"]
+) -> Float[Array, "rows members blocks"]:
+    return jnp.einsum("rqb,iqb->rib", rows, members)
+
+
+def _of_factors(blocks: Blocks, slope: Float[Array, "rows members blocks"]) -> Blocks:
+    """A slope in the factors as one in blocks."""
+    return replace(blocks, factors=slope, image=jnp.zeros_like(blocks.image))
+
+
+def _solve_dense(
+    matrix: Float[Array, "blocks size size"], right: Float[Array, "size sources blocks"]
+) -> Float[Array, "size sources blocks"]:
+    """Solution of positive definite systems by LAPACK."""
+    factor = jax.scipy.linalg.cho_factor(matrix, lower=True)
+    return jnp.moveaxis(jax.scipy.linalg.cho_solve(factor, jnp.moveaxis(right, -1, 0)), 0, -1)
+
+
 def _eliminate(lower: list[list[Any]], right: list[Any]) -> list[Any]:
-    """The solution by Cholesky's method."""
+    """Solution of a positive definite system given by its lower triangle, by Cholesky's method entry by entry."""
     size = len(right)
     root: list[list[Any]] = []
     inverse: list[Any] = []
