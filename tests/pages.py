@@ -12,6 +12,19 @@ BLOCK = re.compile(
 )
 """A Python block, the library that it needs if not all readers have it, and a block of text right below."""
 DECIMAL = re.compile(r"-?\d+\.\d+")
+FENCE = re.compile(r"^ *(`{3,}) *([^`\n]*)\n(.*?)^ *\1 *$", re.DOTALL | re.MULTILINE)
+SHELL = {"bash", "console", "sh", "shell", "{code-block} bash", "{code-block} console", "{code-block} sh"}
+
+
+def documents(root: Path) -> list[Path]:
+    """Everything written by hand for readers, and nothing that the build writes."""
+    written = [file for file in (root / "docs").rglob("*.md") if not {"_build", "generated"} & {*file.parts}]
+    return sorted([root / "README.md", root / "CONTRIBUTING.md", *written])
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """Language and contents of all blocks of a document."""
+    return [(language.strip(), body) for _, language, body in FENCE.findall(text)]
 
 
 def blocks(file: Path, language: str) -> list[str]:

@@ -1,7 +1,6 @@
-"""What is shipped, what may import what, and whether the commands and examples in the documents work."""
+"""What is shipped, what may import what, and whether the examples in the documents work."""
 
 import importlib
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from pages import blocks, run
+from pages import blocks, documents, run
 
 from docs.ext import layers
 from docs.ext.layers import imports
@@ -20,11 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NUMERICS = [p for p in (ROOT / "lift_theory").rglob("*.py") if "theorems" not in p.parts]
 THEOREMS = list((ROOT / "lift_theory" / "theorems").glob("*.py"))
-DOCS = ROOT / "docs"
-HOWTOS = [DOCS / "tutorial.md", *(DOCS / "howto").glob("*.md")]  # test_howtos.py runs their Python blocks
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *{*DOCS.glob("*.md")} - {*HOWTOS}]
-EXAMPLES = sorted(file for file in DOCUMENTS if blocks(file, "python"))
-COMMANDS = sorted(file for file in DOCUMENTS + HOWTOS if blocks(file, "bash"))
+HOWTOS = {ROOT / "docs" / "tutorial.md", *(ROOT / "docs" / "howto").glob("*.md")}  # see test_howtos.py
+EXAMPLES = [file for file in documents(ROOT) if blocks(file, "python") and file not in HOWTOS]
 
 
 def below(names: set[str], *modules: str) -> set[str]:
@@ -174,17 +170,6 @@ def test_examples_in_documents_run(file, tmp_path, monkeypatch):
     """What they print is not compared: networks trained on another processor end elsewhere."""
     monkeypatch.chdir(tmp_path)
     run(file, compare=False)
-
-
-@pytest.mark.parametrize("file", COMMANDS, ids=lambda file: file.stem)
-def test_commands_in_documents_name_what_exists(file):
-    text = "\n".join(blocks(file, "bash"))
-    for extras in re.findall(r'pip install -e "\.\[([\w,]+)\]"', text):
-        assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
-    for module in re.findall(r"python -m (\S+)", text):
-        assert importlib.util.find_spec(module) is not None, module
-    if file.name == "README.md":
-        assert text.count("python3 -m venv .venv && .venv/bin/pip install") == len(blocks(file, "bash")) == 2
 
 
 def test_nothing_names_a_place_on_one_machine():
