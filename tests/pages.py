@@ -13,7 +13,7 @@ BLOCK = re.compile(
 """A Python block, the library that it needs if not all readers have it, and a block of text right below."""
 DECIMAL = re.compile(r"-?\d+\.\d+")
 FENCE = re.compile(r"^ *(`{3,}) *([^`\n]*)\n(.*?)^ *\1 *$", re.DOTALL | re.MULTILINE)
-SHELL = {"bash", "console", "sh", "shell", "{code-block} bash", "{code-block} console", "{code-block} sh"}
+SHELL = {"bash", "console", "sh"}
 
 
 def documents(root: Path) -> list[Path]:
@@ -28,7 +28,7 @@ def fences(text: str) -> list[tuple[str, str]]:
 
 
 def blocks(file: Path, language: str) -> list[str]:
-    """The contents of all blocks of one language; `{code-block} python` is a block that is not run."""
+    """The contents of all blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
 
 

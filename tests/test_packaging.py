@@ -1,6 +1,7 @@
 """What is shipped, what may import what, and whether the examples in the documents work."""
 
 import importlib
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -165,10 +166,29 @@ def test_version_is_written_once_more_where_it_must_be():
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def save_network(folder):
+    """What a page takes for the reader's own model of diffusers: a small network with random weights."""
+    diffusers = importlib.import_module("diffusers")
+    network = diffusers.UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+        norm_num_groups=4,
+    )
+    network.save_pretrained(folder / "unet")
+    diffusers.DDPMScheduler().save_pretrained(folder / "scheduler")
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_examples_in_documents_run(file, tmp_path, monkeypatch):
     """What they print is not compared: networks trained on another processor end elsewhere."""
     monkeypatch.chdir(tmp_path)
+    if file.stem == "training" and importlib.util.find_spec("diffusers"):
+        save_network(tmp_path / "my-model")
     run(file, compare=False)
 
 
