@@ -49,6 +49,7 @@ html_title = "lift-theory"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_search_summary = False  # it would be fetched from the pages, which browsers refuse without a server
 html_show_sphinx = False
 html_show_copyright = False
 

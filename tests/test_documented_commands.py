@@ -23,13 +23,15 @@ from lift_train import TrainConfig, runs
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = documents(ROOT)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-SPOKEN = re.compile(r"(?<!`)`((?:\.venv/bin/|python3? |pip |make |git )[^`\n]+)`(?!`)")
+SPOKEN = re.compile(r"(?<!`)`((?:\.venv/bin/|python3? |pip |make |git |\.ci/)[^`\n]+)`(?!`)")
 OPTION = re.compile(r"--[\w.-]*\w")
 STAND_INS = {"NAME": "equal_information_lead"}
 EXAMPLE = "python docs/gallery/NAME.py"
 ELSEWHERE = {
     "git clone '<this' 'repository>'": "the reader knows its address",
     "cd lift-theory": "what git clone makes",
+    ".ci/run": "it runs these tests",
+    ".ci/minimal": "by hand, when a lower bound changes: it downloads gigabytes",
     EXAMPLE: "docs/ext/gallery.py runs them all when the documentation is built",
 }
 """Commands that no test follows, and why."""
@@ -178,7 +180,7 @@ def test_every_block_is_of_a_known_kind():
             known = language in {*SHELL, "python", "text"} or re.match(r"\{(?!code)", language)
             assert known, f"{file.name}: {language}"
     shown = [shlex.join(words) for file in DOCUMENTS for words in commands(file.read_text())]
-    assert {"make -C docs html", "pip install -e '.[docs]'", EXAMPLE} <= {*shown}
+    assert {"make -C docs html", "pip install -e '.[docs]'", *ELSEWHERE} <= {*shown}
 
 
 def test_the_readme_answers_and_tests_in_one_line_each():

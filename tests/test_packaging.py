@@ -160,6 +160,13 @@ def test_core_dependencies_are_light():
     assert not names & {"torch", "sympy", "cvxpy", "matplotlib", "scikit-image", "scikit-learn"}
 
 
+def test_every_requirement_has_a_lower_bound():
+    """Of the form from which `.ci/minimal` takes the oldest versions."""
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for requirement in (text for group in groups for text in group if not text.startswith("lift-theory[")):
+        assert re.fullmatch(r"[\w-]+>=\d+(\.\d+)*(,<[\d.]+)?", requirement), requirement
+
+
 def test_version_is_written_once_more_where_it_must_be():
     version = PROJECT["version"]
     assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)

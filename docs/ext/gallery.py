@@ -60,7 +60,7 @@ def page(drawn: list[tuple[Path, Path]]) -> str:
         parts += [
             f"## {finding.removesuffix('.')}",
             rest,
-            f"```{{image}} /gallery/generated/{figure.name}\n:alt: {finding}\n```",
+            f"```{{figure}} /gallery/generated/{figure.name}\n:alt: {finding}\n```",
             f"```{{literalinclude}} /gallery/{example.name}\n:language: python\n```",
         ]
     return "\n\n".join(parts) + "\n"
