@@ -167,6 +167,12 @@ def test_every_requirement_has_a_lower_bound():
         assert re.fullmatch(r"[\w-]+>=\d+(\.\d+)*(,<[\d.]+)?", requirement), requirement
 
 
+def test_every_extra_is_explained():
+    install, _, _ = (ROOT / "docs" / "quickstart.md").read_text().partition("## One command")
+    for extra in PROJECT["optional-dependencies"]:
+        assert f"`{extra}`" in install, extra
+
+
 def test_version_is_written_once_more_where_it_must_be():
     version = PROJECT["version"]
     assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
