@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import tyro
-from pages import SHELL, documents, fences
+from pages import FENCE, SHELL, documents, fences
 
 from lift_theory import __main__ as overview
 from lift_train import TrainConfig, runs
@@ -58,7 +58,7 @@ def commands(text: str) -> list[list[str]]:
 
 def prose(text: str) -> str:
     """A document without its blocks."""
-    return re.sub(r"^ *(`{3,}).*?^ *\1 *$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return FENCE.sub("", text)
 
 
 def run_by_ci() -> list[list[str]]:
