@@ -181,6 +181,7 @@ def test_version_is_written_once_more_where_it_must_be():
 
 def save_network(folder):
     """What a page takes for the reader's own model of diffusers: a small network with random weights."""
+    importlib.import_module("safetensors.torch")  # old versions of diffusers use it unasked
     diffusers = importlib.import_module("diffusers")
     network = diffusers.UNet2DModel(
         sample_size=8,
