@@ -193,7 +193,7 @@ def _entries(matrix: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     rows, columns = np.broadcast_arrays(rows, columns)
     if rows.size == 0:
         return np.zeros(rows.shape)
-    return np.asarray(matrix[rows.ravel(), columns.ravel()]).reshape(rows.shape)
+    return np.asarray(matrix[rows.flatten(), columns.flatten()]).reshape(rows.shape)  # SciPy wants copies
 
 
 def _proper(loads: np.ndarray, reads: np.ndarray, scales: tuple[int, ...], spare: list[bool]) -> _Form:
