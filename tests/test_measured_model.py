@@ -66,7 +66,7 @@ def test_other_tools_take_it_like_any_model(exact, measured):
 def test_everything_follows_from_one_potential(measured):
     """The gradient of I is half the error, minus its Hessian the metric, its divergence the cost of a step."""
     point, other = np.array([-0.7, 1.9]), np.array([0.4, 2.6])
-    gradient = jax.grad(lambda p: measured.mutual_information(p))(point)
+    gradient = jax.jit(jax.grad(lambda p: measured.mutual_information(p)))(point)
     np.testing.assert_allclose(gradient, 0.5 * np.exp(point) * measured.mmse(point), rtol=AUTODIFF)
     turn = jax.jit(jax.jacfwd(measured.mmse))(point)
     np.testing.assert_allclose(-0.5 * np.exp(point)[:, None] * turn, measured.metric(point), rtol=AUTODIFF)
@@ -90,7 +90,7 @@ def test_shapes_and_transformations(measured):
     points = np.random.default_rng(0).uniform(-7, 7, (3, 4, 2))
     assert measured.coupling(points).shape == (3, 4, 2, 2)
     assert measured.mutual_information(points).shape == (3, 4)
-    mapped = jax.vmap(jax.vmap(measured.mmse))(points)
+    mapped = jax.jit(jax.vmap(jax.vmap(measured.mmse)))(points)
     np.testing.assert_allclose(mapped, measured.mmse(points), rtol=ROUND_OFF)
     for leaf in jax.tree.leaves(jax.jit(lambda m, p: m.mmse(p))(measured, points)):
         np.testing.assert_allclose(leaf, mapped, rtol=ROUND_OFF)

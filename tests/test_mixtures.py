@@ -304,7 +304,9 @@ def test_shapes_and_transformations():
     assert model.mutual_information(points[:0]).shape == (0, 3)
     assert model.surface(points[:0])["mmse"].shape == (0, 3, 2)
     assert model.step_kl(points, points[0, 0] + 7.0).shape == (2, 3)
-    np.testing.assert_allclose(jax.vmap(jax.vmap(model.mmse))(points), model.mmse(points), rtol=ROUND_OFF)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(jax.vmap(model.mmse)))(points), model.mmse(points), rtol=ROUND_OFF
+    )
     np.testing.assert_allclose(
         jax.jit(lambda m, p: m.mmse(p))(model, points), model.mmse(points), rtol=ROUND_OFF
     )

@@ -178,7 +178,7 @@ def brioschi(metric, point):
     import jax
     import jax.numpy as jnp
 
-    first, second = jax.jacfwd(metric)(point), jax.jacfwd(jax.jacfwd(metric))(point)
+    first, second = jax.jit(lambda x: (jax.jacfwd(metric)(x), jax.jacfwd(jax.jacfwd(metric))(x)))(point)
     (e, f), (_, g) = metric(point)
     (eu, ev), (fu, fv), (gu, gv) = first[0, 0], first[0, 1], first[1, 1]
     corner = -0.5 * second[0, 0, 1, 1] + second[0, 1, 0, 1] - 0.5 * second[1, 1, 0, 0]

@@ -47,8 +47,11 @@ def test_slopes_of_what_a_block_knows_are_those_of_dense_matrices(name, asked):
         known = {"estimate": dense_mean, "score": dense_score}[asked]
         return jnp.sum(weights * known(factors, jnp.exp(logsnr)[jnp.array(blocks.scales)], z))
 
-    value, (of_blocks, *slopes) = jax.value_and_grad(of_package, argnums=(0, 1, 2))(blocks, logsnr, z)
-    expected, (of_factors, *others) = jax.value_and_grad(dense, argnums=(0, 1, 2))(blocks.factors, logsnr, z)
+    value, (of_blocks, *slopes) = jax.jit(jax.value_and_grad(of_package, argnums=(0, 1, 2)))(
+        blocks, logsnr, z
+    )
+    slope = jax.jit(jax.value_and_grad(dense, argnums=(0, 1, 2)))
+    expected, (of_factors, *others) = slope(blocks.factors, logsnr, z)
     assert np.isclose(value, expected, rtol=DENSE)
     for ours, theirs in zip([of_blocks.factors, *slopes], [of_factors, *others], strict=True):
         assert np.allclose(ours, theirs, rtol=DENSE, atol=DENSE * float(jnp.abs(theirs).max()))

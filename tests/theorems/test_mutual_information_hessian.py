@@ -59,7 +59,7 @@ def test_the_package_has_this_metric() -> None:
                 norm = ((a @ posterior @ b.T) ** 2).sum()
                 expected = theorem.statement.value("metric", coupling=norm, g_k=g[k], g_l=g[other])
                 agree(metric[k, other], expected, tolerances.CANCELLATION)
-        hessian = -np.asarray(jax.hessian(lambda x: model.mutual_information(x))(logsnr))
+        hessian = -np.asarray(jax.jit(jax.hessian(lambda x: model.mutual_information(x)))(logsnr))
         hessian += np.diag(g * np.asarray(model.mmse(logsnr)) / 2)
         agree(hessian, metric, tolerances.CANCELLATION)
 
