@@ -14,6 +14,7 @@ from experiments.drawing import COLOURS, INK, STYLE
 from experiments.intervals import over_seeds
 from experiments.overcomplete_vs_orthogonal.ledger import FINDINGS
 from experiments.overcomplete_vs_orthogonal.trained.bench import NETWORKS
+from experiments.overcomplete_vs_orthogonal.trained.explanations import explanations
 from experiments.overcomplete_vs_orthogonal.trained.judging import Judged
 from experiments.overcomplete_vs_orthogonal.trained.routes import ROUTES
 from experiments.report import Item, Listing, Picture, Section, Table, Text, save_figure
@@ -42,6 +43,7 @@ def sections(judged: Judged, folder: Path) -> list[Section]:
         ),
         predictions.section(
             judged.verdicts,
+            explanations(judged.verdicts, judged.samples, judged.apart),
             title="What was predicted of networks, and what they did",
             note="Written to predictions_trained.json, from the spectrum alone, before any network was trained. An estimate "
             "is confirmed if its whole interval lies inside that of the prediction, has failed if the two are disjoint, "
