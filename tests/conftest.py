@@ -6,6 +6,14 @@ import tempfile
 import pytest
 
 MAIN_JOB = "tests/experiments/overcomplete_vs_orthogonal/"
+LONGEST = (
+    MAIN_JOB,
+    "tests/test_gaussian_model.py",
+    "tests/experiments/",
+    "tests/test_howtos.py",
+    "tests/sampling/",
+)
+"""Handed out first, so that no process is left alone with one of them at the end."""
 
 
 def pytest_configure(config):
@@ -32,7 +40,17 @@ def pytest_xdist_make_scheduler(config, log):
             file = super()._split_scope(nodeid)
             return file.rpartition("/")[0] if MAIN_JOB in file else file
 
+    config.option.loadscopereorder = False  # which is by the number of tests
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest."""
+
+    def rank(item):
+        return next((i for i, path in enumerate(LONGEST) if item.nodeid.startswith(path)), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="module", autouse=True)
