@@ -1,0 +1,163 @@
+"""The page and the overview for terminals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table as ConsoleTable
+
+from experiments import predictions
+from experiments.coarse_first.cases import PATHS
+from experiments.coarse_first.explanations import explain
+from experiments.coarse_first.laws import REPRESENTATIONS
+from experiments.coarse_first.verdicts import ratio
+from experiments.experiment import Job
+from experiments.report import Picture, Report, Section, Table, Text
+from experiments.rows import Rows
+
+
+def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Report:
+    """The self-contained report."""
+    sizes = results["settings"]["laws"]
+    return Report(
+        title=f"{results['question']} L-shaped paths beyond Gaussian data",
+        lead="Discretisation error of ancestral sampling with the exact denoiser (path KL), for laws from independent scales to "
+        "a fine part that is a function of the coarse one.",
+        answer=results["answer"],
+        sections=[
+            Section(
+                title="Costs by law and path",
+                items=[
+                    pictures["costs"],
+                    *[_costs(results, kind) for kind in REPRESENTATIONS],
+                    Text(
+                        text=f"Nats per image, {sizes['steps']} steps, {sizes['draws']} draws. ± is one standard error: of the "
+                        "optimum itself, elsewhere of the difference to the optimum, which the same draws make smaller. Paths "
+                        "were searched on other draws. Leads are medians over the calls; the unit-free lead is zero where both "
+                        "channels tell the same about the low band."
+                    ),
+                ],
+                anchor="costs",
+            ),
+            Section(
+                title="Where the optimal path leads",
+                items=[
+                    pictures["lead"],
+                    pictures["ratio"],
+                    Text(
+                        text="Four clusters, their centres random, one coarse coefficient. From left to right the coarse "
+                        "coefficient tells nothing about the fine part, then half or all of its cluster, then also 90 % of the "
+                        "variance inside the cluster, then all of it."
+                    ),
+                ],
+                anchor="phase",
+            ),
+            Section(
+                title="Cheap coarse steps",
+                items=[
+                    pictures["prices"],
+                    _prices(results),
+                    Text(
+                        text="Path KL over that of lock-step with its best spacing, for the same compute; in brackets the steps of "
+                        "the coarse scale alone and of the others. Break-even: the price below which coarse first beats lock-step, "
+                        "measured by interpolation, and as the lengths of the two legs predict it for independent scales."
+                    ),
+                ],
+                anchor="prices",
+            ),
+            Section(
+                title="Ten residual scales",
+                items=[
+                    pictures["residuals"],
+                    _residuals(results["residuals"]),
+                    Text(
+                        text="Sides 1 to 16 as in VAR for 256x256 images; residuals after down-sampling by areas and bicubic "
+                        "up-sampling, without quantisation and learned convolutions, so that all is linear. VAR itself makes each "
+                        "scale in one go with a transformer: the row on staging says what diffusion in its order would cost."
+                    ),
+                ],
+                anchor="residuals",
+            ),
+            predictions.section(results["predictions"], explain(results)),
+            job.reproduction(
+                f"log-SNR {results['ends'][0]:g} to {results['ends'][1]:g} in every scale. All numbers and paths in "
+                "results.json. With `--cluster ADDRESS` the same cases run on a Dask cluster."
+            ),
+        ],
+    )
+
+
+def _costs(results: dict[str, Any], kind: str) -> Table:
+    rows = []
+    for row in results["laws"]:
+        if row["kind"] != kind:
+            continue
+        paths = row["paths"]
+        best = paths["optimal"]
+        cells = [f"{best['cost']:.3f} ± {best['standard_error']:.2g}"]
+        for name in PATHS:
+            if name != "optimal":
+                error = paths[name]["difference_standard_error"] / best["cost"]
+                cells.append(f"{ratio(row, name):.3f} ± {error:.1g}")
+        leads = [f"{row['lead_nominal']:+.2f}", f"{row['lead']:+.2f}"]
+        rows.append([results["labels"][row["law"]], *cells, *leads, f"{100 * row['misfit']:.1g} %"])
+    others = [f"{words}, over the optimum" for name, words in PATHS.items() if name != "optimal"]
+    header = [REPRESENTATIONS[kind], "optimum (nats)", *others, "lead (nats)", "unit-free", "misfit of the search"]
+    return Table(header=header, rows=rows)
+
+
+def _prices(results: dict[str, Any]) -> Table:
+    rows = []
+    for row in results["laws"]:
+        if "priced" not in row:
+            continue
+        priced = row["priced"]
+        staged = [
+            f"{r['staged'] / priced['lock_step']:.3f} ({r['coarse_steps']} + {r['fine_steps']})"
+            for r in priced["rows"]
+        ]
+        mixed = [
+            f"{r['mixed'] / priced['lock_step']:.3f} ({r['mixed_coarse_steps']} + {r['mixed_steps'] - r['mixed_coarse_steps']})"
+            for r in priced["rows"]
+        ]
+        even = "never" if priced["break_even"] is None else f"{priced['break_even']:.3f}"
+        rows.append(
+            [results["labels"][row["law"]], *staged, *mixed, even, f"{priced['break_even_predicted']:.3f}"]
+        )
+    prices = ["1" if r["price"] == 1 else f"1/{1 / r['price']:g}" for r in priced["rows"]]
+    header = ["orthogonal bands", *[f"coarse first, price {p}" for p in prices], *[f"best mix, price {p}" for p in prices]]
+    return Table(header=[*header, "break-even", "predicted"], rows=rows)
+
+
+def _residuals(rows: Rows) -> Table:
+    def percent(row: dict[str, Any], name: str) -> str:
+        return f"{100 * row[name] / row['floor']:.1f} %"
+
+    return Table(
+        header=["spectrum", "steps", "floor (nats)", "ten clocks", "one scale", "lock-step", "scale after scale", "steps of each"],
+        rows=[
+            [
+                "photographs" if row["name"] == "photographs" else f"1/f^{row['name']}",
+                str(row["steps"]),
+                f"{row['floor']:.2f}",
+                *[percent(row, name) for name in ("optimal", "one_scale", "lock_step", "staged")],
+                ", ".join(str(count) for count in reversed(row["staged_steps"])),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def overview(results: dict[str, Any]) -> ConsoleTable:
+    """The comparison on the terminal."""
+    table = ConsoleTable(title="Path KL over the optimum, orthogonal bands")
+    table.add_column("law")
+    for name, words in PATHS.items():
+        if name != "optimal":
+            table.add_column(words, justify="right")
+    table.add_column("lead (nats)", justify="right")
+    for row in results["laws"]:
+        if row["kind"] == "bands":
+            cells = [f"{ratio(row, name):.2f}" for name in PATHS if name != "optimal"]
+            table.add_row(results["labels"][row["law"]], *cells, f"{row['lead']:+.2f}")
+    return table

@@ -1,0 +1,137 @@
+"""When steps that move only the coarse scale are cheap: staged paths and best mixes of moves for a compute budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import lift_theory as lt
+
+PRICES = (1.0, 1 / 4, 1 / 16)
+"""Compute of a step that moves only the coarse scale, in full steps."""
+ARC_POINTS = 401
+LATTICE = 40
+"""Log-SNRs per scale among which the moves of a mix are chosen."""
+
+
+def priced(fit: lt.MeasuredModel, judge: lt.MixtureModel, lock_step: lt.Path) -> dict[str, Any]:
+    """Staged paths and best mixes at every price, for the compute that lock-step takes.
+
+    The price at which staging starts to pay is measured by interpolation between prices and predicted from the lengths
+    of the two legs of the staged path (`compute_aware_order`, where scales are independent).
+    """
+    begin, end = lock_step.logsnr[0], lock_step.logsnr[-1]
+    corner = np.array([begin[0], end[1]])
+    legs = Leg.of(fit, begin, corner), Leg.of(fit, corner, end)
+    coarse, budget = fit.scales[1], lock_step.steps
+    reference = float(lt.path_kl(judge, lock_step))
+    rows = []
+    for price in PRICES:
+        path, counts = staged(fit, legs, budget, price)
+        mix = lt.compute_aware_path(fit, budget, {coarse: price}, begin, end, points=LATTICE)
+        rows.append(
+            {
+                "price": price,
+                "coarse_steps": counts[0],
+                "fine_steps": counts[1],
+                "staged": float(lt.path_kl(judge, path)),
+                "staged_standard_error": judge.path_kl_standard_error(path, lock_step),
+                "mixed": float(lt.path_kl(judge, mix.path)),
+                "mixed_coarse_steps": sum(move == coarse for move in mix.moves),
+                "mixed_steps": mix.path.steps,
+            }
+        )
+    lengths = [leg.length for leg in legs]
+    return {
+        "budget": budget,
+        "lock_step": reference,
+        "rows": rows,
+        "coarse_length": lengths[0],
+        "fine_length": lengths[1],
+        "break_even_predicted": lt.break_even_price(*lengths),
+        "break_even": break_even([(row["price"], row["staged"]) for row in rows], reference),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """A straight piece of a path and the arc length along it.
+
+    Attributes:
+        points: densely spaced log-SNRs.
+        arc: length in the information metric up to each of them, square root of nats.
+    """
+
+    points: np.ndarray
+    arc: np.ndarray
+
+    @classmethod
+    def of(cls, model: Any, begin: np.ndarray, end: np.ndarray) -> Leg:
+        """The piece from one point to another."""
+        share = np.linspace(0.0, 1.0, ARC_POINTS)[:, None]
+        points = begin + share * (end - begin)
+        metric = np.asarray(model.metric(points))
+        speed = np.sqrt(np.maximum(np.einsum("nkl,k,l->n", metric, end - begin, end - begin), 0.0))
+        steps = 0.5 * (speed[1:] + speed[:-1]) / (ARC_POINTS - 1)
+        return cls(points=points, arc=np.concatenate([[0.0], np.cumsum(steps)]))
+
+    @property
+    def length(self) -> float:
+        """Length of the piece."""
+        return float(self.arc[-1])
+
+    def evenly(self, steps: int) -> np.ndarray:
+        """Points at equal arc length: the best ones to leading order."""
+        where = np.linspace(0.0, self.length, steps + 1)
+        points = [np.interp(where, self.arc, column) for column in self.points.T]
+        result = np.stack(points, axis=1)
+        result[0], result[-1] = self.points[0], self.points[-1]
+        return result
+
+
+def staged(
+    model: Any, legs: tuple[Leg, Leg], budget: int, price: float
+) -> tuple[lt.Path, tuple[int, int]]:
+    """The coarse scale all the way, then the fine one, as many steps of each as is best for the budget.
+
+    The split is chosen with steps of equal arc length, then each leg gets its own best spacing.
+
+    Returns:
+        The path, and the numbers of coarse and of fine steps.
+    """
+
+    def path(low: int, high: int) -> lt.Path:
+        return lt.Path(np.concatenate([legs[0].evenly(low), legs[1].evenly(high)[1:]]), model.scales)
+
+    splits = [(int((budget - high) / price + 1e-9), high) for high in range(1, budget)]
+    longest = max(sum(split) for split in splits)
+    low, high = min(splits, key=lambda split: float(lt.path_kl(model, padded(path(*split), longest))))
+    pieces = [
+        lt.diagonal_path(model, count, leg.points[0], leg.points[-1]).logsnr
+        for leg, count in zip(legs, (low, high), strict=True)
+    ]
+    return lt.Path(np.concatenate([pieces[0], pieces[1][1:]]), model.scales), (low, high)
+
+
+def padded(path: lt.Path, steps: int) -> lt.Path:
+    """The path with standing steps at its end, which cost nothing: few lengths have to be compiled."""
+    rest = np.repeat(path.logsnr[-1:], steps - path.steps, axis=0)
+    return lt.Path(np.concatenate([path.logsnr, rest]), path.scales)
+
+
+def break_even(costs: Sequence[tuple[float, float]], reference: float) -> float | None:
+    """The price at which staging costs as much as lock-step; none if it does not pay however cheap.
+
+    To leading order the root of the cost of a staged path is linear in the root of the price; between two prices, and
+    beyond the last one, it is taken to be so.
+    """
+    roots = sorted((np.sqrt(price), np.sqrt(cost) - np.sqrt(reference)) for price, cost in costs)
+    above = next((i for i, (_, excess) in enumerate(roots) if excess > 0), len(roots) - 1)
+    (x0, y0), (x1, y1) = roots[max(above - 1, 0)], roots[max(above, 1)]
+    if y1 <= y0:
+        return None
+    root = x0 - y0 * (x1 - x0) / (y1 - y0)
+    return float(root**2) if root > 0 else None
