@@ -21,7 +21,7 @@ from experiments import experiment
 from experiments.coarse_first import figures
 from experiments.coarse_first.answers import answer
 from experiments.coarse_first.cases import FIRST, LAST, Case, Sizes
-from experiments.coarse_first.laws import REPRESENTATIONS, Law, clustered, laws
+from experiments.coarse_first.laws import REPRESENTATIONS, Law, clustered, image_laws
 from experiments.coarse_first.page import overview, page
 from experiments.coarse_first.predictions import PREDICTIONS
 from experiments.coarse_first.residuals import SIDES, Residuals
@@ -133,7 +133,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     """
     preset = PRESETS[options.preset]
     job = Job.begin("coarse_first", options, console, PREDICTIONS, size=preset.sides[-1], channels=1)
-    entries = laws(preset.image, preset.ratio, patches(job.images.train, preset.image), preset.components)
+    entries = image_laws(preset.image, preset.ratio, patches(job.images.train, preset.image), preset.components)
     compared = [
         Case(law=law, kind=kind, sizes=preset.laws, priced=kind == "bands")
         for law in entries

@@ -87,7 +87,7 @@ def image(mixture: lt.GaussianMixture, size: int) -> lt.GaussianMixture:
     return lt.GaussianMixture(mixture.weights, mixture.means @ bands, covariances, (size, size))
 
 
-def laws(size: int, ratio: float, patches: np.ndarray, components: int) -> list[Law]:
+def image_laws(size: int, ratio: float, patches: np.ndarray, components: int) -> list[Law]:
     """The laws of images that are compared.
 
     Args:

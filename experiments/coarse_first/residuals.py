@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
 import lift_theory as lt
 from experiments.processes import Stage
+from lift_theory.channels import DenseBlocks
+from lift_theory.laws import dct_matrix
 from lift_theory.optimize import PathKL
 from lift_theory.optimize.refine import refine
 
@@ -22,8 +25,28 @@ LEADS = {"lock-step": 0.0, "coarse ahead": 1.0, "coarse behind": -1.0}
 """Starts of the search: nats by which every scale leads the next finer one."""
 
 
-def residual_scales(sides: tuple[int, ...]) -> lt.LinearScales:
-    """What is left at each side after the coarser ones, finest first.
+class MirroredScales(lt.LinearScales):
+    """Operators on images that commute with mirroring both axes: on DCT modes they fall into four blocks."""
+
+    def blocks(self, law: Any) -> DenseBlocks:
+        """Whitened Gram matrices on modes that are even or odd along each axis; one block for a covariance."""
+        if not isinstance(law, lt.Spectrum):
+            return super().blocks(law)
+        modes = np.kron(*(dct_matrix(size) for size in law.shape)).T * np.sqrt(law.variances.ravel())
+        odd = [np.arange(size) % 2 for size in law.shape]
+        parity = (2 * odd[0][:, None] + odd[1]).ravel()
+        seen = [matrix @ modes for matrix in self.operators.values()]
+        groups = [[part[:, parity == p] for part in seen] for p in range(4)]
+        ranks = np.array([[np.linalg.matrix_rank(part) for part in group] for group in groups])
+        return DenseBlocks(
+            grams=jnp.asarray(np.array([[part.T @ part for part in group] for group in groups])),
+            ranks=jnp.asarray(ranks),
+            hidden=jnp.asarray([len(m) for m in seen] - ranks.sum(axis=0), dtype=float),
+        )
+
+
+def residual_scales(sides: tuple[int, ...]) -> MirroredScales:
+    """What is left at each side after the coarser ones, finest first; the last side, even, is that of the image.
 
     From the coarsest side on the residual is averaged down (areas), up-sampled (bicubic) and taken off: Algorithm 1 of
     VAR without quantisation and without the convolutions after up-sampling.
@@ -35,7 +58,7 @@ def residual_scales(sides: tuple[int, ...]) -> lt.LinearScales:
         down = interpolate(rest, size=(side, side), mode="area")
         operators[f"side_{side}"] = down.reshape(full**2, -1).T.numpy()
         rest = rest - interpolate(down, size=(full, full), mode="bicubic")
-    return lt.LinearScales(dict(reversed(operators.items())))
+    return MirroredScales(dict(reversed(operators.items())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +99,7 @@ def row_of(row: Residuals) -> dict[str, Any]:
     ends = (row.steps, FIRST, LAST)
     levels = np.arange(1, len(model.scales))
     starts = {
-        name: lt.constant_lead_path(model, *ends, lead * levels) if lead else lt.diagonal_path(model, *ends)
+        name: lt.constant_lead_path(model, *ends, lead * levels, "logsnr") if lead else lt.diagonal_path(model, *ends)
         for name, lead in LEADS.items()
     }
     derivatives = PathKL().derivatives(model)
