@@ -70,6 +70,5 @@ def _on_cluster(work: Workspace, label: str, missing: dict[str, Stage], cluster:
         return made
 
 
-
 def _key(case: Stage) -> str:
     return f"{case.name}-{digest(case.inputs)}"

@@ -77,8 +77,8 @@ class Preset:
 PRESETS = {
     "quick": Preset(
         components=4,
-        laws=Sizes(steps=12, draws=512, grid=13),
-        phase=Sizes(steps=12, draws=512, grid=13),
+        laws=Sizes(steps=12, draws=256, grid=13),
+        phase=Sizes(steps=12, draws=256, grid=13),
         ties=("none", "cluster", "function"),
         fine=(1, 3),
         ratios=(1.0, 64.0),
@@ -133,7 +133,9 @@ def main(options: Options, console: Console | None = None) -> Path:
     """
     preset = PRESETS[options.preset]
     job = Job.begin("coarse_first", options, console, PREDICTIONS, size=preset.sides[-1], channels=1)
-    entries = image_laws(preset.image, preset.ratio, patches(job.images.train, preset.image), preset.components)
+    entries = image_laws(
+        preset.image, preset.ratio, patches(job.images.train, preset.image), preset.components
+    )
     compared = [
         Case(law=law, kind=kind, sizes=preset.laws, priced=kind == "bands")
         for law in entries
@@ -159,8 +161,7 @@ def main(options: Options, console: Console | None = None) -> Path:
     found = sweep(job.work, "cases", stages, options.cluster)
     residuals, costs = found[: len(rows)], found[len(rows) : len(rows) + len(compared)]
     phase = [
-        {**place, **row}
-        for (_, place), row in zip(diagram, found[len(rows) + len(compared) :], strict=True)
+        {**place, **row} for (_, place), row in zip(diagram, found[len(rows) + len(compared) :], strict=True)
     ]
     results: dict[str, Any] = {
         "question": "When is it right to go coarse first?",

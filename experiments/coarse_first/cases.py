@@ -10,7 +10,7 @@ import numpy as np
 
 import lift_theory as lt
 from experiments.coarse_first.laws import UNIT, Law
-from experiments.coarse_first.prices import PRICES, priced
+from experiments.coarse_first.prices import PRICES, moved, priced
 from experiments.processes import Stage
 from lift_theory.optimize import PathKL
 from lift_theory.optimize.refine import refine
@@ -18,7 +18,7 @@ from lift_theory.optimize.refine import refine
 FIRST, LAST = -9.0, 9.0
 """Log-SNR of both ends of both scales, nats."""
 ITERATIONS = 10
-"""Quadratic programs after the search on the fit."""
+"""Quadratic programs for the optimum after the search on the fit."""
 PATHS = {
     "optimal": "optimal",
     "lock_step": "lock-step, best spacing",
@@ -79,7 +79,7 @@ class Case:
 def measured(case: Case) -> dict[str, Any]:
     """Costs and leads of all paths.
 
-    Paths are searched on a smooth fit to the error surface of some draws, the optimum is refined on the draws
+    Paths are searched on a smooth fit to the error surface of some draws, optimum and stages are refined on the draws
     themselves, and all are costed with other draws, the same for every path: what a path owes to chance in the draws
     that chose it does not count.
     """
@@ -91,8 +91,8 @@ def measured(case: Case) -> dict[str, Any]:
     ends = (sizes.steps, FIRST, LAST)
     others = {
         "lock_step": lt.diagonal_path(fit, *ends),
-        "coarse_first": lt.staged_path(fit, *ends, order=(coarse, fine)),
-        "fine_first": lt.staged_path(fit, *ends, order=(fine, coarse)),
+        "coarse_first": moved(searched, lt.staged_path(fit, *ends, order=(coarse, fine))),
+        "fine_first": moved(searched, lt.staged_path(fit, *ends, order=(fine, coarse))),
     }
     starts = [lt.optimal_path(fit, *ends).path, *others.values()]
     best = min(starts, key=lambda path: float(lt.path_kl(searched, path)))
@@ -105,7 +105,7 @@ def measured(case: Case) -> dict[str, Any]:
         "paths": {name: costed(judge, path, paths["optimal"]) for name, path in paths.items()},
         **lead(paths["optimal"], case.kind),
     }
-    return {**row, "priced": priced(fit, judge, paths["lock_step"])} if case.priced else row
+    return {**row, "priced": priced(fit, searched, judge, paths["lock_step"])} if case.priced else row
 
 
 def costed(judge: lt.MixtureModel, path: lt.Path, optimum: lt.Path) -> dict[str, Any]:
@@ -122,4 +122,3 @@ def lead(path: lt.Path, kind: str) -> dict[str, float]:
     """Median over the calls between the ends of how far the coarse scale is ahead, nats."""
     nominal = float(np.median(path.lead()[1:-1]))
     return {"lead_nominal": nominal, "lead": nominal - UNIT[kind]}
-

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.coarse_first.cases import PATHS
 from experiments.coarse_first.laws import REPRESENTATIONS
-from experiments.coarse_first.verdicts import ratio
+from experiments.coarse_first.verdicts import percent_of_floor, ratio
 from experiments.drawing import INK, STYLE, legend_beside
 from experiments.report import Picture, save_figure
 from experiments.rows import Rows, find
@@ -118,10 +118,7 @@ def _phase(
         for j, fine in enumerate(fines):
             axes = panels[i, j]
             cells = np.array(
-                [
-                    [value(find(phase, kind=kind, fine=fine, ratio=r, tie=tie)) for tie in ties]
-                    for r in ratios
-                ]
+                [[value(find(phase, kind=kind, fine=fine, ratio=r, tie=tie)) for tie in ties] for r in ratios]
             )
             image = axes.imshow(cells, norm=norm, cmap="RdBu_r", origin="lower", aspect="auto")
             for (y, x), cell in np.ndenumerate(cells):
@@ -130,7 +127,9 @@ def _phase(
                     x, y, f"{cell:.2f}", ha="center", va="center", fontsize=7.5,
                     color="white" if abs(share - 0.5) > 0.36 else INK,
                 )  # fmt: skip
-            axes.set_title(f"{REPRESENTATIONS[kind].split(',')[-1].strip()}, {fine} fine to 1 coarse", fontsize=9)
+            axes.set_title(
+                f"{REPRESENTATIONS[kind].split(',')[-1].strip()}, {fine} fine to 1 coarse", fontsize=9
+            )
             axes.set_xticks(range(len(ties)), labels=[TIE_LABELS[tie] for tie in ties], fontsize=8)
             axes.set_yticks(range(len(ratios)), labels=[f"{r:g}" for r in ratios])
         panels[i, 0].set_ylabel("variance ratio (1)")
@@ -178,22 +177,28 @@ def _prices(folder: Path, results: dict[str, Any]) -> Picture:
 
 def _residuals(folder: Path, rows: Rows) -> Picture:
     """Ten scales: what ten clocks, lock-step and staging cost."""
-    bars = {"optimal": "ten clocks", "one_scale": "one scale", "lock_step": "lock-step", "staged": "scale after scale"}
+    bars = {
+        "optimal": "ten clocks",
+        "one_scale": "one scale",
+        "lock_step": "lock-step",
+        "staged": "scale after scale",
+    }
     shades = dict(zip(bars, ("#1d2730", "0.6", "#8d5a97", "#d1495b"), strict=True))
     figure = Figure(figsize=(8.4, 1.2 + 0.95 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for index, (name, label) in enumerate(bars.items()):
         places = np.arange(len(rows)) + 0.2 * (index - 1.5)
-        values = [100 * row[name] / row["floor"] for row in rows]
+        values = [percent_of_floor(row, name) for row in rows]
         axes.barh(places, values, 0.18, color=shades[name], label=label)
         for place, value in zip(places, values, strict=True):
             axes.text(1.04 * value, place, f"{value:.0f} %", va="center", fontsize=8, color=INK)
     labels = [
-        f"{'photographs' if row['name'] == 'photographs' else '1/f^' + row['name']}, {row['steps']} steps" for row in rows
+        f"{'photographs' if row['name'] == 'photographs' else '1/f^' + row['name']}, {row['steps']} steps"
+        for row in rows
     ]
     axes.set_yticks(range(len(rows)), labels=labels)
     axes.invert_yaxis()
-    axes.set(xscale="log", xlim=(80, 2.2 * max(100 * row["staged"] / row["floor"] for row in rows)))
+    axes.set(xscale="log", xlim=(80, 2.2 * max(percent_of_floor(row, "staged") for row in rows)))
     axes.set_xlabel("path KL (% of the floor of all linear representations, log axis)")
     axes.axvline(100, color=INK, lw=0.8, ls=":")
     legend_beside(axes)
@@ -201,5 +206,6 @@ def _residuals(folder: Path, rows: Rows) -> Picture:
         figure,
         folder,
         "residuals",
-        "Ten residual scales of a 16x16 Gaussian field with the sides of VAR. Nothing gets below the dotted line.",
+        "Ten residual scales of a 16x16 Gaussian field with the sides of VAR; the image alone against a floor of its own, as "
+        "its last noise level is another. Nothing gets below the dotted line.",
     )

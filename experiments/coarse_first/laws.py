@@ -113,7 +113,10 @@ def image_laws(size: int, ratio: float, patches: np.ndarray, components: int) ->
         for name, label, mixture in made
     ]
     fitted = lt.GaussianMixture.fit(patches, components, "full")
-    return [*result, Law(name="photographs", label="mixture fitted to photographs", mixture=fitted, coarse=coarse)]
+    return [
+        *result,
+        Law(name="photographs", label="mixture fitted to photographs", mixture=fitted, coarse=coarse),
+    ]
 
 
 def _centres(generator: np.random.Generator, size: int) -> np.ndarray:

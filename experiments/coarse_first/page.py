@@ -10,7 +10,7 @@ from experiments import predictions
 from experiments.coarse_first.cases import PATHS
 from experiments.coarse_first.explanations import explain
 from experiments.coarse_first.laws import REPRESENTATIONS
-from experiments.coarse_first.verdicts import ratio
+from experiments.coarse_first.verdicts import percent_of_floor, ratio
 from experiments.experiment import Job
 from experiments.report import Picture, Report, Section, Table, Text
 from experiments.rows import Rows
@@ -72,8 +72,10 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Rep
                     _residuals(results["residuals"]),
                     Text(
                         text="Sides 1 to 16 as in VAR for 256x256 images; residuals after down-sampling by areas and bicubic "
-                        "up-sampling, without quantisation and learned convolutions, so that all is linear. VAR itself makes each "
-                        "scale in one go with a transformer: the row on staging says what diffusion in its order would cost."
+                        "up-sampling, without quantisation and learned convolutions, so that all is linear. All scales have the same "
+                        "noise at both ends, so that a coarse scale ends noisier than averaged pixels would; the image alone has a "
+                        "floor of its own. VAR itself makes each scale in one go with a transformer: the column on staging says "
+                        "what diffusion in its order would cost."
                     ),
                 ],
                 anchor="residuals",
@@ -102,7 +104,14 @@ def _costs(results: dict[str, Any], kind: str) -> Table:
         leads = [f"{row['lead_nominal']:+.2f}", f"{row['lead']:+.2f}"]
         rows.append([results["labels"][row["law"]], *cells, *leads, f"{100 * row['misfit']:.1g} %"])
     others = [f"{words}, over the optimum" for name, words in PATHS.items() if name != "optimal"]
-    header = [REPRESENTATIONS[kind], "optimum (nats)", *others, "lead (nats)", "unit-free", "misfit of the search"]
+    header = [
+        REPRESENTATIONS[kind],
+        "optimum (nats)",
+        *others,
+        "lead (nats)",
+        "unit-free",
+        "misfit of the search",
+    ]
     return Table(header=header, rows=rows)
 
 
@@ -125,22 +134,35 @@ def _prices(results: dict[str, Any]) -> Table:
             [results["labels"][row["law"]], *staged, *mixed, even, f"{priced['break_even_predicted']:.3f}"]
         )
     prices = ["1" if r["price"] == 1 else f"1/{1 / r['price']:g}" for r in priced["rows"]]
-    header = ["orthogonal bands", *[f"coarse first, price {p}" for p in prices], *[f"best mix, price {p}" for p in prices]]
+    header = [
+        "orthogonal bands",
+        *[f"coarse first, price {p}" for p in prices],
+        *[f"best mix, price {p}" for p in prices],
+    ]
     return Table(header=[*header, "break-even", "predicted"], rows=rows)
 
 
 def _residuals(rows: Rows) -> Table:
-    def percent(row: dict[str, Any], name: str) -> str:
-        return f"{100 * row[name] / row['floor']:.1f} %"
-
     return Table(
-        header=["spectrum", "steps", "floor (nats)", "ten clocks", "one scale", "lock-step", "scale after scale", "steps of each"],
+        header=[
+            "spectrum",
+            "steps",
+            "floor (nats)",
+            "ten clocks",
+            "one scale",
+            "lock-step",
+            "scale after scale",
+            "steps of each",
+        ],
         rows=[
             [
                 "photographs" if row["name"] == "photographs" else f"1/f^{row['name']}",
                 str(row["steps"]),
                 f"{row['floor']:.2f}",
-                *[percent(row, name) for name in ("optimal", "one_scale", "lock_step", "staged")],
+                *[
+                    f"{percent_of_floor(row, name):.1f} %"
+                    for name in ("optimal", "one_scale", "lock_step", "staged")
+                ],
                 ", ".join(str(count) for count in reversed(row["staged_steps"])),
             ]
             for row in rows

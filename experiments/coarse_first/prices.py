@@ -9,19 +9,26 @@ from typing import Any
 import numpy as np
 
 import lift_theory as lt
+from lift_theory.optimize import PathKL
+from lift_theory.optimize.refine import refine
 
 PRICES = (1.0, 1 / 4, 1 / 16)
 """Compute of a step that moves only the coarse scale, in full steps."""
 ARC_POINTS = 401
+ITERATIONS = 4
+"""Quadratic programs for paths whose moves are given, after the search on the fit."""
 LATTICE = 40
 """Log-SNRs per scale among which the moves of a mix are chosen."""
 
 
-def priced(fit: lt.MeasuredModel, judge: lt.MixtureModel, lock_step: lt.Path) -> dict[str, Any]:
+def priced(
+    fit: lt.MeasuredModel, searched: lt.MixtureModel, judge: lt.MixtureModel, lock_step: lt.Path
+) -> dict[str, Any]:
     """Staged paths and best mixes at every price, for the compute that lock-step takes.
 
     The price at which staging starts to pay is measured by interpolation between prices and predicted from the lengths
-    of the two legs of the staged path (`compute_aware_order`, where scales are independent).
+    of the two legs of the staged path (`compute_aware_order`, where scales are independent). Paths are found on the fit
+    and refined on the draws it was made from.
     """
     begin, end = lock_step.logsnr[0], lock_step.logsnr[-1]
     corner = np.array([begin[0], end[1]])
@@ -31,7 +38,9 @@ def priced(fit: lt.MeasuredModel, judge: lt.MixtureModel, lock_step: lt.Path) ->
     rows = []
     for price in PRICES:
         path, counts = staged(fit, legs, budget, price)
+        path = moved(searched, path)
         mix = lt.compute_aware_path(fit, budget, {coarse: price}, begin, end, points=LATTICE)
+        mixed = moved(searched, mix.path)
         rows.append(
             {
                 "price": price,
@@ -39,7 +48,7 @@ def priced(fit: lt.MeasuredModel, judge: lt.MixtureModel, lock_step: lt.Path) ->
                 "fine_steps": counts[1],
                 "staged": float(lt.path_kl(judge, path)),
                 "staged_standard_error": judge.path_kl_standard_error(path, lock_step),
-                "mixed": float(lt.path_kl(judge, mix.path)),
+                "mixed": float(lt.path_kl(judge, mixed)),
                 "mixed_coarse_steps": sum(move == coarse for move in mix.moves),
                 "mixed_steps": mix.path.steps,
             }
@@ -92,9 +101,7 @@ class Leg:
         return result
 
 
-def staged(
-    model: Any, legs: tuple[Leg, Leg], budget: int, price: float
-) -> tuple[lt.Path, tuple[int, int]]:
+def staged(model: Any, legs: tuple[Leg, Leg], budget: int, price: float) -> tuple[lt.Path, tuple[int, int]]:
     """The coarse scale all the way, then the fine one, as many steps of each as is best for the budget.
 
     The split is chosen with steps of equal arc length, then each leg gets its own best spacing.
@@ -114,6 +121,13 @@ def staged(
         for leg, count in zip(legs, (low, high), strict=True)
     ]
     return lt.Path(np.concatenate([pieces[0], pieces[1][1:]]), model.scales), (low, high)
+
+
+def moved(model: lt.MixtureModel, path: lt.Path) -> lt.Path:
+    """The path with its points moved to where this model wants them; what stands still in a step goes on doing so."""
+    held = np.diff(path.logsnr, axis=0) == 0
+    found = refine(PathKL().derivatives(model), path.logsnr, held=held, max_iterations=ITERATIONS)
+    return lt.Path(found.logsnr, path.scales)
 
 
 def padded(path: lt.Path, steps: int) -> lt.Path:

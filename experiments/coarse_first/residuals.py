@@ -99,7 +99,9 @@ def row_of(row: Residuals) -> dict[str, Any]:
     ends = (row.steps, FIRST, LAST)
     levels = np.arange(1, len(model.scales))
     starts = {
-        name: lt.constant_lead_path(model, *ends, lead * levels, "logsnr") if lead else lt.diagonal_path(model, *ends)
+        name: lt.constant_lead_path(model, *ends, lead * levels, "logsnr")
+        if lead
+        else lt.diagonal_path(model, *ends)
         for name, lead in LEADS.items()
     }
     derivatives = PathKL().derivatives(model)
@@ -122,6 +124,7 @@ def row_of(row: Residuals) -> dict[str, Any]:
         "lock_step": float(lt.path_kl(model, starts["lock-step"])),
         "staged": float(lt.path_kl(model, staged)),
         "one_scale": float(lt.path_kl(one, lt.diagonal_path(one, *ends))),
+        "one_scale_floor": lt.lower_bound(one, *ends),
         "starts": {name: f.cost for name, f in found.items()},
         "staged_steps": np.count_nonzero(np.diff(staged.logsnr, axis=0) > 0, axis=0).tolist(),
         "median_leads": np.median(best.logsnr[1:-1, 1:] - best.logsnr[1:-1, :1], axis=0).tolist(),

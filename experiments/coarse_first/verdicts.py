@@ -18,6 +18,11 @@ def ratio(row: dict[str, Any], path: str = "coarse_first", to: str = "optimal") 
     return float(row["paths"][path]["cost"] / row["paths"][to]["cost"])
 
 
+def percent_of_floor(row: dict[str, Any], name: str) -> float:
+    """Cost of a path of the residual scales in percent of the floor; the image alone has its own."""
+    return float(100 * row[name] / row["one_scale_floor" if name == "one_scale" else "floor"])
+
+
 def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Every prediction with what was measured, or "not asked" where the preset leaves it out."""
     laws, phase, ten = results["laws"], results["phase"], results["residuals"][0]
@@ -52,8 +57,8 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
         "break_even": (even["break_even"] or 0.0) / even["break_even_predicted"],
         "mixed": max(cheap[name][1 / 16]["mixed"] / cheap[name][1 / 16]["staged"] for name in bands),
         "ten_scales": ten["staged"] / ten["optimal"],
-        "ten_clocks": 100 * ten["optimal"] / ten["floor"],
-        "ten_lock_step": 100 * ten["lock_step"] / ten["floor"],
+        "ten_clocks": percent_of_floor(ten, "optimal"),
+        "ten_lock_step": percent_of_floor(ten, "lock_step"),
     }
     return judged(PREDICTIONS, measured)
 
