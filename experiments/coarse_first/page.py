@@ -47,7 +47,8 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Rep
                     Text(
                         text="Four clusters, their centres random, one coarse coefficient. From left to right the coarse "
                         "coefficient tells nothing about the fine part, then half or all of its cluster, then also 90 % of the "
-                        "variance inside the cluster, then all of it."
+                        "variance inside the cluster, then all of it. Clusters on a line overlap, so that the last column is a function "
+                        "only inside a cluster. " + _certainty(results["phase"])
                     ),
                 ],
                 anchor="phase",
@@ -113,6 +114,21 @@ def _costs(results: dict[str, Any], kind: str) -> Table:
         "misfit of the search",
     ]
     return Table(header=header, rows=rows)
+
+
+def _certainty(phase: Rows) -> str:
+    """The largest standard errors of the map of ratios, column by column, and where the search fell short."""
+    errors = {}
+    for row in phase:
+        paths = row["paths"]
+        error = paths["coarse_first"]["difference_standard_error"] / paths["optimal"]["cost"]
+        errors[row["tie"]] = max(error, errors.get(row["tie"], 0.0))
+    short = sum(min(ratio(row, name) for name in PATHS) < 1 for row in phase)
+    listed = ", ".join(f"{tie} {error:.2g}" for tie, error in errors.items())
+    return (
+        f"Largest standard error of the ratio by column: {listed}. In {short} of {len(phase)} cases another path came out below "
+        "the optimum found, on draws that neither was searched on; leads there mean little."
+    )
 
 
 def _prices(results: dict[str, Any]) -> Table:

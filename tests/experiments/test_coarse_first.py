@@ -106,12 +106,12 @@ def test_the_split_of_a_staged_path_is_the_best_of_all():
     model = lt.GaussianModel(lt.Covariance(np.diag([0.3, 0.3, 2.0])), _channels(2, 1))
     begin, corner, end = (np.array(p) for p in ([-3.0, -3.0], [-3.0, 3.0], [3.0, 3.0]))
     legs = prices.Leg.of(model, begin, corner), prices.Leg.of(model, corner, end)
-    path, (low, high) = prices.staged(model, legs, 4, 0.5)
-    assert 0.5 * low + high <= 4
+    path, (low, high) = prices.staged(model, legs, 3, 0.5)
+    assert 0.5 * low + high <= 3
     assert path.steps == low + high
     costs = []
-    for count in range(1, 4):
-        first = lt.diagonal_path(model, int((4 - count) / 0.5), begin, corner)
+    for count in range(1, 3):
+        first = lt.diagonal_path(model, int((3 - count) / 0.5), begin, corner)
         costs.append(
             lt.path_kl(model, first) + lt.path_kl(model, lt.diagonal_path(model, count, corner, end))
         )
