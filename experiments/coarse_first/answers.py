@@ -43,8 +43,8 @@ def answer(results: dict[str, Any]) -> list[str]:
         f"{len(staged)} laws.",
         f"For [ten residual scales](#residuals) as in VAR, one after the other costs {percent_of_floor(ten, 'staged'):.0f} % of "
         f"the floor, lock-step {percent_of_floor(ten, 'lock_step'):.0f} % and ten free clocks "
-        f"{percent_of_floor(ten, 'optimal'):.0f} %. Discretisation error speaks against that order; the reason for it "
-        "is that its early scales have few coefficients and are cheap.",
+        f"{percent_of_floor(ten, 'optimal'):.0f} %. Discretisation error speaks against that order; what can "
+        "speak for it is that its early scales have few coefficients and may be cheap.",
     ]
 
 

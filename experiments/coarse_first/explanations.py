@@ -42,7 +42,7 @@ def _reason(name: str, results: dict[str, Any]) -> str:
         ten = results["residuals"][0]
         return (
             f"with {ten['steps']} steps lock-step is at {percent_of_floor(ten, 'lock_step'):.0f} % of its floor, the image alone at "
-            f"{percent_of_floor(ten, 'one_scale'):.0f} % of its own. At equal noise a residual scale of few coefficients ends "
+            f"{percent_of_floor(ten, 'one_scale'):.0f} % of its own. Probably, for it was not tested: at equal noise a residual scale of few coefficients ends "
             "noisier than averaged pixels, so that frequencies with large variance end at a lower SNR: the scales by themselves "
             "level what has to be resolved, and one clock serves all modes better."
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from experiments.coarse_first.cases import PATHS
@@ -18,6 +19,8 @@ from experiments.drawing import INK, STYLE, legend_beside
 from experiments.report import Picture, save_figure
 from experiments.rows import Rows, find
 
+WIDEST = 4.0
+"""Lead in nats at which the colours of the map end."""
 SHADES = {"optimal": "#1d2730", "lock_step": "#8d5a97", "coarse_first": "#d1495b", "fine_first": "#00798c"}
 TIE_LABELS = {
     "none": "independent",
@@ -26,6 +29,15 @@ TIE_LABELS = {
     "cluster + 90 %": "cluster\n+ 90 %",
     "function": "function",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colours:
+    """A colour map and the values at its ends."""
+
+    map: str
+    low: float
+    high: float
 
 
 def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
@@ -39,7 +51,7 @@ def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
                 "lead",
                 lambda row: float(row["lead"]),
                 "lead of the optimal path,\nunit-free (nats; below 0: coarse behind)",
-                0.0,
+                Colours(map="RdBu_r", low=-WIDEST, high=WIDEST),
                 "Median over the calls of how far the coarse scale is ahead on the optimal path. Across: how the fine "
                 "part depends on the coarse coefficient; up: variance of the coarse coefficient over that of a fine one.",
             ),
@@ -49,7 +61,7 @@ def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
                 "ratio",
                 ratio,
                 "cost of coarse first\nover the optimum (1)",
-                2.0,
+                Colours(map="YlOrRd", low=1.0, high=3.0),
                 "Path KL of the best coarse-first path over that of the optimum, same axes. At 1 an L-shaped path "
                 "loses nothing.",
             ),
@@ -96,7 +108,7 @@ def _phase(
     name: str,
     value: Callable[[dict[str, Any]], float],
     label: str,
-    centre: float,
+    colours: Colours,
     caption: str,
 ) -> Picture:
     """One map per representation and dimension ratio."""
@@ -104,9 +116,7 @@ def _phase(
     fines = sorted({int(row["fine"]) for row in phase})
     ratios = sorted({float(row["ratio"]) for row in phase})
     ties = list(dict.fromkeys(row["tie"] for row in phase))
-    values = [value(row) for row in phase]
-    low, high = min(min(values), centre - 0.1), max(max(values), centre + 0.1)
-    norm = TwoSlopeNorm(vmin=low, vcenter=centre, vmax=high)
+    norm, shades = Normalize(colours.low, colours.high), matplotlib.colormaps[colours.map]
     height = 0.9 + 0.5 * len(ratios)
     figure = Figure(
         figsize=(2.2 + max(0.85 * len(ties), 2.4) * len(fines), 0.9 + height * len(kinds)),
@@ -120,12 +130,12 @@ def _phase(
             cells = np.array(
                 [[value(find(phase, kind=kind, fine=fine, ratio=r, tie=tie)) for tie in ties] for r in ratios]
             )
-            image = axes.imshow(cells, norm=norm, cmap="RdBu_r", origin="lower", aspect="auto")
+            image = axes.imshow(cells, norm=norm, cmap=shades, origin="lower", aspect="auto")
             for (y, x), cell in np.ndenumerate(cells):
-                share = float(norm(cell))
+                dark = np.mean(shades(norm(cell))[:3]) < 0.5
                 axes.text(
                     x, y, f"{cell:.2f}", ha="center", va="center", fontsize=7.5,
-                    color="white" if abs(share - 0.5) > 0.36 else INK,
+                    color="white" if dark else INK,
                 )  # fmt: skip
             axes.set_title(
                 f"{REPRESENTATIONS[kind].split(',')[-1].strip()}, {fine} fine to 1 coarse", fontsize=9
@@ -134,7 +144,7 @@ def _phase(
             axes.set_yticks(range(len(ratios)), labels=[f"{r:g}" for r in ratios])
         panels[i, 0].set_ylabel("variance ratio (1)")
     if image is not None:
-        figure.colorbar(image, ax=panels, label=label, shrink=0.95)
+        figure.colorbar(image, ax=panels, label=label, shrink=0.95, extend="both")
     return save_figure(figure, folder, name, caption)
 
 
@@ -163,7 +173,7 @@ def _prices(folder: Path, results: dict[str, Any]) -> Picture:
         axes.set(xscale="log", yscale="log", title=title, xlabel="price of a coarse-only step (full steps)")
         axes.set_xticks(prices, labels=["1" if price == 1 else f"1/{1 / price:g}" for price in prices])
         axes.minorticks_off()
-    panels[0].set_yticks([0.5, 0.7, 1.0, 1.5, 2.0, 3.0], labels=["0.5", "0.7", "1", "1.5", "2", "3"])
+    panels[0].set_yticks([0.1, 0.2, 0.5, 1.0, 2.0, 3.0], labels=["0.1", "0.2", "0.5", "1", "2", "3"])
     panels[0].set_ylabel("path KL over that of lock-step (1)")
     legend_beside(panels[1])
     return save_figure(

@@ -61,7 +61,9 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Rep
                     Text(
                         text="Path KL over that of lock-step with its best spacing, for the same compute; in brackets the steps of "
                         "the coarse scale alone and of the others. Break-even: the price below which coarse first beats lock-step, "
-                        "measured by interpolation, and as the lengths of the two legs predict it for independent scales."
+                        "measured by interpolation, and as the lengths of the two legs predict it for independent scales. "
+                        "Split and moves are chosen on the fitted surface: where its misfit is large they need not be the best "
+                        "ones, and the break-even of a law whose fine leg costs next to nothing is then too low."
                     ),
                 ],
                 anchor="prices",
