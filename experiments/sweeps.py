@@ -62,10 +62,10 @@ def _on_cluster(work: Workspace, label: str, missing: dict[str, Stage], cluster:
             ) from error
         task = bar.add_task(label, total=len(missing))
         made = {}
-        futures = [client.submit(case.compute, key=key) for key, case in missing.items()]
-        for future in as_completed(futures):
+        for future in as_completed([client.submit(case.compute, key=key) for key, case in missing.items()]):
             case, result = missing[future.key], future.result()
             made[future.key] = work.table(case.name, case.inputs, lambda result=result: result)
+            future.release()  # or the scheduler would compute it again where its worker is lost
             bar.advance(task)
         return made
 
