@@ -64,10 +64,14 @@ def _on_cluster(work: Workspace, label: str, missing: dict[str, Stage], cluster:
         made = {}
         for future in as_completed([client.submit(case.compute, key=key) for key, case in missing.items()]):
             case, result = missing[future.key], future.result()
-            made[future.key] = work.table(case.name, case.inputs, lambda result=result: result)
+            made[future.key] = _stored(work, case, result)
             future.release()  # or the scheduler would compute it again where its worker is lost
             bar.advance(task)
         return made
+
+
+def _stored(work: Workspace, case: Stage, result: Any) -> Any:
+    return work.table(case.name, case.inputs, lambda: result)
 
 
 def _key(case: Stage) -> str:

@@ -23,7 +23,7 @@ def _reason(name: str, results: dict[str, Any]) -> str:
     if name == DETERMINED:
         row = bands[DETERMINED]["priced"]
         return (
-            "it spoke of clusters that are determined, not of functions. Given the coarse part, the fine leg of the staged path has "
+            "it was carried over from clusters, where the fine part keeps a spread of its own. Here, given the coarse part, the fine leg of the staged path has "
             f"a length of {row['fine_length']:.2f} against {row['coarse_length']:.2f} of the coarse one (square root of nats): there is "
             "next to nothing to sample, and the path is not twice as long as a straight one."
         )

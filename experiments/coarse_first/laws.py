@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,15 +98,15 @@ def image_laws(size: int, ratio: float, patches: np.ndarray, components: int) ->
         components: of the mixture that is fitted to them.
     """
     coarse = size * size // 4
-    sizes = {"fine": 3 * coarse, "coarse": coarse, "ratio": ratio}
+    of_images = partial(clustered, fine=3 * coarse, coarse=coarse, ratio=ratio)
     parts = np.diag(np.repeat([1 / ratio, 1.0], [3 * coarse, coarse]))
     multipliers = np.array(MULTIPLIERS) / np.mean(MULTIPLIERS)
     scale_mixture = lt.GaussianMixture.scale_mixture(np.full(len(multipliers), 0.25), multipliers, parts)
     made = [
-        ("independent", "independent", clustered(**sizes, dependence=0.0)),
-        ("half", "hierarchical, strength 1/2", clustered(**sizes, dependence=0.5)),
-        ("hierarchical", "hierarchical, coarse determines the cluster", clustered(**sizes, dependence=1.0)),
-        ("determined", "fine is a function of coarse", clustered(**sizes, dependence=1.0, explained=1.0)),
+        ("independent", "independent", of_images(dependence=0.0)),
+        ("half", "hierarchical, strength 1/2", of_images(dependence=0.5)),
+        ("hierarchical", "hierarchical, coarse determines the cluster", of_images(dependence=1.0)),
+        ("determined", "fine is a function of coarse", of_images(dependence=1.0, explained=1.0)),
         ("scale_mixture", "Gaussian scale mixture, tied variances", scale_mixture),
     ]
     result = [

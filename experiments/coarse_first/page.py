@@ -120,7 +120,7 @@ def _costs(results: dict[str, Any], kind: str) -> Table:
 
 def _certainty(phase: Rows) -> str:
     """The largest standard errors of the map of ratios, column by column, and where the search fell short."""
-    errors = {}
+    errors: dict[str, float] = {}
     for row in phase:
         paths = row["paths"]
         error = paths["coarse_first"]["difference_standard_error"] / paths["optimal"]["cost"]
