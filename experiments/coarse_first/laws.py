@@ -11,8 +11,8 @@ import numpy as np
 import lift_theory as lt
 
 CLUSTERS = 4
-SPREAD = 0.3
-"""Standard deviation inside a cluster, relative to that of the centres."""
+SPREAD = 0.25
+"""Standard deviation inside a cluster, relative to that of the centres: these are eleven or more of it apart."""
 MULTIPLIERS = (0.125, 0.5, 2.0, 8.0)
 """Hidden variances of the scale mixture, equally likely, before their mean is made one."""
 REPRESENTATIONS = {"pyramid": "image + means, over-complete", "bands": "bands, orthogonal"}
@@ -57,13 +57,13 @@ def clustered(
 
     Args:
         fine: number of fine coefficients.
-        coarse: number of coarse coefficients.
+        coarse: number of coarse coefficients; both numbers are at least `CLUSTERS - 1`.
         dependence: 0, the fine cluster knows nothing of the coarse one; 1, it is determined by it. Between them the
             probabilities are interpolated, which changes neither scale by itself.
         explained: share of the fine variance inside a cluster that is a linear function of the coarse coefficients;
-            with it and `dependence` at 1 the fine part is a function of the coarse one, as far as clusters are apart.
+            with it and `dependence` at 1 the fine part is a function of the coarse one, since that tells the clusters apart.
         ratio: variance of a coarse coefficient over that of a fine one.
-        seed: of the centres.
+        seed: of orientations and slopes.
     """
     generator = np.random.default_rng(seed)
     low, high = (_centres(generator, size) for size in (coarse, fine))
@@ -104,7 +104,6 @@ def image_laws(size: int, ratio: float, patches: np.ndarray, components: int) ->
     scale_mixture = lt.GaussianMixture.scale_mixture(np.full(len(multipliers), 0.25), multipliers, parts)
     made = [
         ("independent", "independent", of_images(dependence=0.0)),
-        ("half", "hierarchical, strength 1/2", of_images(dependence=0.5)),
         ("hierarchical", "hierarchical, coarse determines the cluster", of_images(dependence=1.0)),
         ("determined", "fine is a function of coarse", of_images(dependence=1.0, explained=1.0)),
         ("scale_mixture", "Gaussian scale mixture, tied variances", scale_mixture),
@@ -121,7 +120,7 @@ def image_laws(size: int, ratio: float, patches: np.ndarray, components: int) ->
 
 
 def _centres(generator: np.random.Generator, size: int) -> np.ndarray:
-    """Random centres with mean zero and mean variance one."""
-    centres = generator.standard_normal((CLUSTERS, size))
-    centres -= centres.mean(axis=0)
-    return centres / np.sqrt(np.mean(centres**2))
+    """Corners of a regular simplex, all as far from each other, turned at random; mean zero and mean variance one."""
+    corners = np.linalg.svd(np.eye(CLUSTERS) - 1 / CLUSTERS)[0][:, : CLUSTERS - 1]
+    turned = corners @ np.linalg.qr(generator.standard_normal((size, CLUSTERS - 1)))[0].T
+    return turned / np.sqrt(np.mean(turned**2))

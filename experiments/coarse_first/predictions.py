@@ -28,17 +28,32 @@ PREDICTIONS: list[Prediction] = [
     },
     {
         "name": "determined",
-        "claim": "Even where the fine part is a function of the coarse one (bands, ratio).",
+        "claim": "Even where the fine part is a function of the coarse one (bands, ratio; carried over from clusters, where it is "
+        "derived from nothing).",
         "source": "bregman_path_kl",
         "interval": [1.6, 2.7],
     },
     {
-        "name": "determined_one_unknown",
-        "claim": "Against the previous line: a function of a single coarse number leaves one unknown, its posterior is a "
-        "matter of one precision, and all monotone paths have one length; coarse first then costs little more than the "
-        "optimum (bands, one coarse coefficient, largest ratio in the phase diagram).",
+        "name": "determined_nothing_left",
+        "claim": "Against the previous line: once the coarse part is known nothing is left to sample, the fine leg has no length, "
+        "and an L loses little more than the one step that it still takes (bands, function, largest ratio over laws and "
+        "phase diagram).",
         "source": "hessian_geometry",
         "interval": [1.0, 1.3],
+    },
+    {
+        "name": "determined_fine_first",
+        "claim": "That is no reason for an order: the fine part tells the coarse one, too, and fine first costs little more than the "
+        "optimum (bands, function, ratio).",
+        "source": "hessian_geometry",
+        "interval": [1.0, 1.3],
+    },
+    {
+        "name": "determined_lock_step",
+        "claim": "Nor is it one against lock-step, which need not spend a step on what is known (bands, function, coarse first less "
+        "lock-step, share of the optimum).",
+        "source": "hessian_geometry",
+        "interval": [0.0, 0.3],
     },
     {
         "name": "scale_mixture",
@@ -112,6 +127,13 @@ PREDICTIONS: list[Prediction] = [
         "of moves to staged at a sixteenth of the price over laws).",
         "source": "compute_aware_order",
         "interval": [0.5, 1.0],
+    },
+    {
+        "name": "mixed_saving",
+        "claim": "What that saves is what the lengths of the scales say, (sqrt(k) L_L + sqrt(1 - k) L_H)^2 against "
+        "(sqrt(k) L_L + L_H)^2 (bands, independent, k = 1/16: measured over predicted ratio).",
+        "source": "compute_aware_order",
+        "interval": [0.9, 1.1],
     },
     {
         "name": "ten_scales",
