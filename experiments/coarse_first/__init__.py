@@ -10,6 +10,7 @@ What theory predicts is written to `predictions.json` first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,9 @@ TIES = {
 }
 """Axis of the phase diagram: dependence of the clusters, and share of the fine variance inside them that is explained."""
 
+COARSE = 4
+"""Coarse coefficients in the phase diagram, as in a 4x4 image."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
@@ -46,71 +50,69 @@ class Preset:
     Attributes:
         image: pixels on a side of the images of the laws.
         ratio: variance of a coarse coefficient over that of a fine one, in the laws made up here.
+        pyramids: names of the laws that are asked about as pyramids, too.
         components: of the mixture fitted to photographs.
         laws: how closely the laws are looked at.
         phase: how closely the cases of the phase diagram are.
         ties: names of `TIES`.
         fine: numbers of fine coefficients to one coarse one, in the phase diagram.
-        ratios: variance ratios, in the phase diagram.
+        exponents: of spectra 1/f^a, in the phase diagram: variances of neighbouring octaves have the ratio 2^a.
         kinds: representations, in the phase diagram.
         spectra: of the ten residual scales: "photographs" or an exponent.
         sides: of the residual scales; the last is the size of the images.
         residual_steps: step counts of the residual scales, the first is that of the answer.
-        iterations: quadratic programs from every start there.
     """
 
     image: int = 4
     ratio: float = 16.0
+    pyramids: tuple[str, ...] = ("independent", "hierarchical", "determined", "scale_mixture", "photographs")
     components: int
     laws: Sizes
     phase: Sizes
     ties: tuple[str, ...]
     fine: tuple[int, ...]
-    ratios: tuple[float, ...]
+    exponents: tuple[float, ...]
     kinds: tuple[str, ...]
     spectra: tuple[str, ...]
     sides: tuple[int, ...] = SIDES
     residual_steps: tuple[int, ...]
-    iterations: int
 
 
 PRESETS = {
     "quick": Preset(
+        pyramids=("independent", "hierarchical", "determined"),
         components=4,
-        laws=Sizes(steps=12, draws=256, grid=13),
-        phase=Sizes(steps=12, draws=256, grid=13),
+        laws=Sizes(steps=12, draws=256, judged=1024, grid=13),
+        phase=Sizes(steps=12, draws=256, judged=1024, grid=13),
         ties=("none", "cluster", "function"),
         fine=(1, 3),
-        ratios=(1.0, 64.0),
+        exponents=(0.0, 4.0),
         kinds=("bands",),
         spectra=("photographs",),
         residual_steps=(40,),
-        iterations=6,
     ),
     "standard": Preset(
         components=6,
-        laws=Sizes(steps=16, draws=2048, grid=19),
-        phase=Sizes(steps=16, draws=1024, grid=15),
+        laws=Sizes(steps=16, draws=1024, judged=8192, grid=19),
+        phase=Sizes(steps=12, draws=256, judged=2048, grid=13),
         ties=tuple(TIES),
-        fine=(1, 3, 12),
-        ratios=(1.0, 8.0, 64.0),
-        kinds=tuple(REPRESENTATIONS),
+        fine=(1, 3, 6),
+        exponents=(0.0, 2.0, 4.0),
+        kinds=("bands",),
         spectra=("photographs", "2"),
         residual_steps=(40,),
-        iterations=30,
     ),
     "full": Preset(
         image=8,
         components=8,
-        laws=Sizes(steps=16, draws=8192, grid=25),
-        phase=Sizes(steps=16, draws=4096, grid=19),
+        laws=Sizes(steps=16, draws=4096, judged=32768, grid=25),
+        phase=Sizes(steps=16, draws=2048, judged=8192, grid=19),
         ties=tuple(TIES),
-        fine=(1, 3, 12),
-        ratios=(1.0, 4.0, 16.0, 64.0, 256.0),
+        fine=(1, 3, 6, 12),
+        exponents=(0.0, 1.0, 2.0, 3.0, 4.0),
         kinds=tuple(REPRESENTATIONS),
         spectra=("photographs", "1", "2", "3"),
         residual_steps=(40, 20, 80),
-        iterations=60,
     ),
 }
 
@@ -140,6 +142,7 @@ def main(options: Options, console: Console | None = None) -> Path:
         Case(law=law, kind=kind, sizes=preset.laws, priced=kind == "bands")
         for law in entries
         for kind in REPRESENTATIONS
+        if kind == "bands" or law.name in preset.pyramids
     ]
     diagram = phase_cases(preset)
     rows = [
@@ -148,7 +151,6 @@ def main(options: Options, console: Console | None = None) -> Path:
             spectrum=_spectrum(name, job.images.train),
             sides=preset.sides,
             steps=steps,
-            iterations=preset.iterations,
         )
         for steps in preset.residual_steps
         for name in preset.spectra
@@ -183,17 +185,14 @@ def main(options: Options, console: Console | None = None) -> Path:
 def phase_cases(preset: Preset) -> list[tuple[Case, dict[str, Any]]]:
     """The cases of the phase diagram, each with its place in it."""
     cases = []
-    for kind in preset.kinds:
-        for fine in preset.fine:
-            for ratio in preset.ratios:
-                for tie in preset.ties:
-                    dependence, explained = TIES[tie]
-                    mixture = clustered(
-                        fine=fine, coarse=1, dependence=dependence, explained=explained, ratio=ratio
-                    )
-                    law = Law(name="clusters", label=tie, mixture=mixture, coarse=1)
-                    place = {"tie": tie, "fine": fine, "ratio": ratio}
-                    cases.append((Case(law=law, kind=kind, sizes=preset.phase), place))
+    for kind, fine, tie, exponent in product(preset.kinds, preset.fine, preset.ties, preset.exponents):
+        dependence, explained = TIES[tie]
+        mixture = clustered(
+            fine=fine * COARSE, coarse=COARSE, dependence=dependence, explained=explained, ratio=2**exponent
+        )
+        law = Law(name="clusters", label=tie, mixture=mixture, coarse=COARSE)
+        place = {"tie": tie, "fine": fine, "exponent": exponent, "ratio": 2**exponent}
+        cases.append((Case(law=law, kind=kind, sizes=preset.phase), place))
     return cases
 
 

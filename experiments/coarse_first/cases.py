@@ -17,6 +17,8 @@ from lift_theory.optimize.refine import refine
 
 FIRST, LAST = -9.0, 9.0
 """Log-SNR of both ends of both scales, nats."""
+GAP = 0.05
+"""Share of the cost of the fit's optimum up to which it is proved: it is where the search on the draws begins."""
 ITERATIONS = 10
 """Quadratic programs for the optimum after the search on the fit."""
 PATHS = {
@@ -33,12 +35,14 @@ class Sizes:
 
     Attributes:
         steps: of every path; the compute budget where steps have prices.
-        draws: of the Monte Carlo averages.
+        draws: of the Monte Carlo averages that paths are searched on.
+        judged: draws of the averages that they are costed with.
         grid: log-SNRs per scale of the surface that paths are searched on.
     """
 
     steps: int
     draws: int
+    judged: int
     grid: int
 
 
@@ -85,7 +89,7 @@ def measured(case: Case) -> dict[str, Any]:
     """
     sizes, representation = case.sizes, case.law.representation(case.kind)
     searched = lt.MixtureModel(case.law.mixture, representation, sizes.draws, seed=0)
-    judge = lt.MixtureModel(case.law.mixture, representation, sizes.draws, seed=1)
+    judge = lt.MixtureModel(case.law.mixture, representation, sizes.judged, seed=1)
     fit = lt.MeasuredModel(lt.error_surface(searched, np.linspace(FIRST, LAST, sizes.grid)))
     fine, coarse = fit.scales
     ends = (sizes.steps, FIRST, LAST)
@@ -94,9 +98,10 @@ def measured(case: Case) -> dict[str, Any]:
         "coarse_first": moved(searched, lt.staged_path(fit, *ends, order=(coarse, fine))),
         "fine_first": moved(searched, lt.staged_path(fit, *ends, order=(fine, coarse))),
     }
-    starts = [lt.optimal_path(fit, *ends).path, *others.values()]
-    best = min(starts, key=lambda path: float(lt.path_kl(searched, path)))
-    found = refine(PathKL().derivatives(searched), best.logsnr, max_iterations=ITERATIONS)
+    derivatives = PathKL().derivatives(searched)
+    starts = [lt.optimal_path(fit, *ends, gap=GAP).path, *others.values()]
+    best = min(starts, key=lambda path: derivatives(path.logsnr).cost)
+    found = refine(derivatives, best.logsnr, max_iterations=ITERATIONS)
     paths = {"optimal": lt.Path(found.logsnr, fit.scales), **others}
     row: dict[str, Any] = {
         "law": case.law.name,
@@ -105,7 +110,9 @@ def measured(case: Case) -> dict[str, Any]:
         "paths": {name: costed(judge, path, paths["optimal"]) for name, path in paths.items()},
         **lead(paths["optimal"], case.kind),
     }
-    return {**row, "priced": priced(fit, searched, judge, paths["lock_step"])} if case.priced else row
+    if case.priced:
+        row["priced"] = priced(fit, searched, judge, paths)
+    return row
 
 
 def costed(judge: lt.MixtureModel, path: lt.Path, optimum: lt.Path) -> dict[str, Any]:

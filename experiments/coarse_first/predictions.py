@@ -28,8 +28,8 @@ PREDICTIONS: list[Prediction] = [
     },
     {
         "name": "determined",
-        "claim": "Even where the fine part is a function of the coarse one (bands, ratio; carried over from clusters, where it is "
-        "derived from nothing).",
+        "claim": "Even where the fine part is a function of the coarse one (bands, ratio; carried over from clusters whose "
+        "fine part keeps a spread of its own).",
         "source": "bregman_path_kl",
         "interval": [1.6, 2.7],
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,52 +17,75 @@ PRICES = (1.0, 1 / 4, 1 / 16)
 ARC_POINTS = 401
 ITERATIONS = 4
 """Quadratic programs for paths whose moves are given, after the search on the fit."""
+MANY = 24
+"""Steps of one leg above which equal arc lengths are good enough."""
 LATTICE = 40
-"""Log-SNRs per scale among which the moves of a mix are chosen."""
+"""Log-SNRs per scale among which the moves of a mix are chosen, if they hold as many steps as are wanted."""
 
 
 def priced(
-    fit: lt.MeasuredModel, searched: lt.MixtureModel, judge: lt.MixtureModel, lock_step: lt.Path
+    fit: lt.MeasuredModel, searched: lt.MixtureModel, judge: lt.MixtureModel, paths: Mapping[str, lt.Path]
 ) -> dict[str, Any]:
     """Staged paths and best mixes at every price, for the compute that lock-step takes.
 
     The price at which staging starts to pay is measured by interpolation between prices and predicted from the lengths
     of the two legs of the staged path (`compute_aware_order`, where scales are independent). Paths are found on the fit
-    and refined on the draws it was made from.
+    and refined on the draws it was made from; the kinds of moves of a mix are those of the staged path or are chosen on a
+    lattice, whichever is better.
+
+    Args:
+        fit: smooth surface of the draws.
+        searched: the draws that paths are searched on.
+        judge: the draws that they are costed with.
+        paths: the best ones where all steps cost the same: "optimal", "lock_step" and "coarse_first".
     """
+    lock_step = paths["lock_step"]
     begin, end = lock_step.logsnr[0], lock_step.logsnr[-1]
     corner = np.array([begin[0], end[1]])
     legs = Leg.of(fit, begin, corner), Leg.of(fit, corner, end)
     coarse, budget = fit.scales[1], lock_step.steps
-    reference = float(lt.path_kl(judge, lock_step))
+    derivatives = PathKL().derivatives(searched)
     rows = []
     for price in PRICES:
-        path, counts = staged(fit, legs, budget, price)
-        path = moved(searched, path)
-        mix = lt.compute_aware_path(fit, budget, {coarse: price}, begin, end, points=LATTICE)
-        mixed = moved(searched, mix.path)
+        if price == 1.0:
+            path, mixed = paths["coarse_first"], paths["optimal"]
+        else:
+            path = staged(fit, searched, legs, budget, price)
+            mixes = [moved(searched, path, free=1)]
+            if _kinds(path)[0] < LATTICE:
+                mix = lt.compute_aware_path(fit, budget, {coarse: price}, begin, end, points=LATTICE)
+                mixes.append(moved(searched, mix.path))
+            mixed = min(mixes, key=lambda found: derivatives(found.logsnr).cost)
         rows.append(
             {
                 "price": price,
-                "coarse_steps": counts[0],
-                "fine_steps": counts[1],
                 "staged": float(lt.path_kl(judge, path)),
                 "staged_standard_error": judge.path_kl_standard_error(path, lock_step),
+                "staged_steps": _kinds(path),
                 "mixed": float(lt.path_kl(judge, mixed)),
-                "mixed_coarse_steps": sum(move == coarse for move in mix.moves),
-                "mixed_steps": mix.path.steps,
+                "mixed_standard_error": judge.path_kl_standard_error(mixed, path),
+                "mixed_steps": _kinds(mixed),
             }
         )
     lengths = [leg.length for leg in legs]
     return {
         "budget": budget,
-        "lock_step": reference,
+        "lock_step": float(lt.path_kl(judge, lock_step)),
+        "lock_step_standard_error": judge.path_kl_standard_error(lock_step),
         "rows": rows,
         "coarse_length": lengths[0],
         "fine_length": lengths[1],
         "break_even_predicted": lt.break_even_price(*lengths),
-        "break_even": break_even([(row["price"], row["staged"]) for row in rows], reference),
+        "break_even": break_even(
+            [(row["price"], row["staged"]) for row in rows], float(lt.path_kl(judge, lock_step))
+        ),
     }
+
+
+def _kinds(path: lt.Path) -> list[int]:
+    """How many steps move the coarse scale alone, and how many others there are."""
+    alone = np.diff(path.logsnr[:, 0]) == 0
+    return [int(np.count_nonzero(alone)), int(np.count_nonzero(~alone))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,31 +124,35 @@ class Leg:
         return result
 
 
-def staged(model: Any, legs: tuple[Leg, Leg], budget: int, price: float) -> tuple[lt.Path, tuple[int, int]]:
+def staged(fit: Any, searched: Any, legs: tuple[Leg, Leg], budget: int, price: float) -> lt.Path:
     """The coarse scale all the way, then the fine one, as many steps of each as is best for the budget.
 
-    The split is chosen with steps of equal arc length, then each leg gets its own best spacing.
-
-    Returns:
-        The path, and the numbers of coarse and of fine steps.
+    The split is chosen on the fit, with steps of equal arc length, which are best to leading order; they stay where
+    they are many and are moved to where the draws want them where they are few.
     """
 
     def path(low: int, high: int) -> lt.Path:
-        return lt.Path(np.concatenate([legs[0].evenly(low), legs[1].evenly(high)[1:]]), model.scales)
+        return lt.Path(np.concatenate([legs[0].evenly(low), legs[1].evenly(high)[1:]]), fit.scales)
 
     splits = [(int((budget - high) / price + 1e-9), high) for high in range(1, budget)]
     longest = max(sum(split) for split in splits)
-    low, high = min(splits, key=lambda split: float(lt.path_kl(model, padded(path(*split), longest))))
-    pieces = [
-        lt.diagonal_path(model, count, leg.points[0], leg.points[-1]).logsnr
-        for leg, count in zip(legs, (low, high), strict=True)
-    ]
-    return lt.Path(np.concatenate([pieces[0], pieces[1][1:]]), model.scales), (low, high)
+    split = min(splits, key=lambda counts: float(lt.path_kl(fit, padded(path(*counts), longest))))
+    pieces = [lt.Path(leg.evenly(count), fit.scales) for leg, count in zip(legs, split, strict=True)]
+    pieces = [piece if piece.steps > MANY else moved(searched, piece) for piece in pieces]
+    return lt.Path(np.concatenate([pieces[0].logsnr, pieces[1].logsnr[1:]]), fit.scales)
 
 
-def moved(model: lt.MixtureModel, path: lt.Path) -> lt.Path:
-    """The path with its points moved to where this model wants them; what stands still in a step goes on doing so."""
+def moved(model: lt.MixtureModel, path: lt.Path, free: int | None = None) -> lt.Path:
+    """The path with its points moved to where this model wants them; what stands still in a step goes on doing so.
+
+    Args:
+        model: the draws.
+        path: the path.
+        free: number of a scale that may begin to move where it stands still.
+    """
     held = np.diff(path.logsnr, axis=0) == 0
+    if free is not None:
+        held[:, free] = False
     found = refine(PathKL().derivatives(model), path.logsnr, held=held, max_iterations=ITERATIONS)
     return lt.Path(found.logsnr, path.scales)
 

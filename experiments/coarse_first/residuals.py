@@ -15,14 +15,12 @@ import lift_theory as lt
 from experiments.processes import Stage
 from lift_theory.channels import DenseBlocks
 from lift_theory.laws import dct_matrix
-from lift_theory.optimize import PathKL
-from lift_theory.optimize.refine import refine
 
 SIDES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 """Of the token maps of VAR for 256x256 images (Tian et al. 2024, Visual Autoregressive Modeling)."""
 FIRST, LAST = -9.0, 9.0
-LEADS = {"lock-step": 0.0, "coarse ahead": 1.0, "coarse behind": -1.0}
-"""Starts of the search: nats by which every scale leads the next finer one."""
+GAP = 0.05
+"""Share of the cost by which ten clocks may exceed the floor before more starts are tried."""
 
 
 class MirroredScales(lt.LinearScales):
@@ -70,14 +68,12 @@ class Residuals:
         spectrum: its variances.
         sides: of the scales, coarsest first.
         steps: of all paths.
-        iterations: quadratic programs from every start.
     """
 
     name: str
     spectrum: lt.Spectrum
     sides: tuple[int, ...]
     steps: int
-    iterations: int
 
     def stage(self) -> Stage:
         """The row as a stage of a workspace."""
@@ -85,7 +81,6 @@ class Residuals:
             "variances": self.spectrum.variances,
             "sides": self.sides,
             "steps": self.steps,
-            "iterations": self.iterations,
             "ends": (FIRST, LAST),
             "version": lt.__version__,
         }
@@ -97,19 +92,8 @@ def row_of(row: Residuals) -> dict[str, Any]:
     scales = residual_scales(row.sides)
     model = lt.GaussianModel(row.spectrum, scales)
     ends = (row.steps, FIRST, LAST)
-    levels = np.arange(1, len(model.scales))
-    starts = {
-        name: lt.constant_lead_path(model, *ends, lead * levels, "logsnr")
-        if lead
-        else lt.diagonal_path(model, *ends)
-        for name, lead in LEADS.items()
-    }
-    derivatives = PathKL().derivatives(model)
-    found = {
-        name: refine(derivatives, start.logsnr, max_iterations=row.iterations)
-        for name, start in starts.items()
-    }
-    best = min(found.values(), key=lambda f: f.cost)
+    best = lt.optimal_path(model, *ends, gap=GAP)
+    lock_step = lt.diagonal_path(model, *ends)
     one = lt.GaussianModel(row.spectrum, lt.SingleScale())
     staged = lt.staged_path(model, *ends)
     return {
@@ -120,13 +104,14 @@ def row_of(row: Residuals) -> dict[str, Any]:
         "redundancy": scales.redundancy(row.spectrum.shape),
         "floor": lt.lower_bound(model, *ends),
         "optimal": best.cost,
+        "optimal_gap": best.gap,
         "kkt_residual": best.kkt_residual,
-        "lock_step": float(lt.path_kl(model, starts["lock-step"])),
+        "lock_step": float(lt.path_kl(model, lock_step)),
         "staged": float(lt.path_kl(model, staged)),
         "one_scale": float(lt.path_kl(one, lt.diagonal_path(one, *ends))),
         "one_scale_floor": lt.lower_bound(one, *ends),
-        "starts": {name: f.cost for name, f in found.items()},
+        "method": best.method,
         "staged_steps": np.count_nonzero(np.diff(staged.logsnr, axis=0) > 0, axis=0).tolist(),
-        "median_leads": np.median(best.logsnr[1:-1, 1:] - best.logsnr[1:-1, :1], axis=0).tolist(),
-        "logsnr": best.logsnr.tolist(),
+        "median_leads": np.median(best.path.logsnr[1:-1, 1:] - best.path.logsnr[1:-1, :1], axis=0).tolist(),
+        "logsnr": best.path.logsnr.tolist(),
     }
