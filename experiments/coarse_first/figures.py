@@ -53,13 +53,14 @@ def draw(folder: Path, results: dict[str, Any]) -> dict[str, Picture]:
                 "lead of the optimal path,\nunit-free (nats; below 0: coarse behind)",
                 Colours(map="RdBu_r", low=-WIDEST, high=WIDEST),
                 "Median over the calls of how far the coarse scale is ahead on the optimal path. Across: how the fine "
-                "part depends on the coarse coefficient; up: variance of the coarse coefficient over that of a fine one.",
+                "part depends on the coarse one; up: exponent a of a spectrum 1/f^a, which makes the variance of a coarse coefficient "
+                "2^a times that of a fine one.",
             ),
             "ratio": _phase(
                 folder,
                 results["phase"],
                 "ratio",
-                ratio,
+                lambda row: ratio(row).mean,
                 "cost of coarse first\nover the optimum (1)",
                 Colours(map="YlOrRd", low=1.0, high=3.0),
                 "Path KL of the best coarse-first path over that of the optimum, same axes. At 1 an L-shaped path "
@@ -78,11 +79,11 @@ def _costs(folder: Path, results: dict[str, Any]) -> Picture:
     shown = [path for path in PATHS if path != "optimal"]
     for axes, (kind, title) in zip(panels, REPRESENTATIONS.items(), strict=True):
         for index, path in enumerate(shown):
-            rows = [find(results["laws"], law=name, kind=kind)["paths"] for name in names]
-            best = np.array([row["optimal"]["cost"] for row in rows])
-            more = np.array([row[path]["cost"] for row in rows]) - best
-            error = np.array([row[path]["difference_standard_error"] for row in rows])
-            places = np.arange(len(names)) + 0.26 * (index - 1)
+            asked = {row["law"]: row["paths"] for row in results["laws"] if row["kind"] == kind}
+            best = np.array([row["optimal"]["cost"] for row in asked.values()])
+            more = np.array([row[path]["cost"] for row in asked.values()]) - best
+            error = np.array([row[path]["difference_standard_error"] for row in asked.values()])
+            places = np.array([names.index(name) for name in asked]) + 0.26 * (index - 1)
             axes.barh(places, 100 * more / best, 0.24, color=SHADES[path], label=PATHS[path])
             axes.errorbar(
                 100 * more / best, places, xerr=200 * error / best, fmt="none", color=INK, capsize=2, lw=0.9
@@ -114,10 +115,10 @@ def _phase(
     """One map per representation and dimension ratio."""
     kinds = list(dict.fromkeys(row["kind"] for row in phase))
     fines = sorted({int(row["fine"]) for row in phase})
-    ratios = sorted({float(row["ratio"]) for row in phase})
+    exponents = sorted({float(row["exponent"]) for row in phase})
     ties = list(dict.fromkeys(row["tie"] for row in phase))
     norm, shades = Normalize(colours.low, colours.high), matplotlib.colormaps[colours.map]
-    height = 0.9 + 0.5 * len(ratios)
+    height = 0.9 + 0.5 * len(exponents)
     figure = Figure(
         figsize=(2.2 + max(0.85 * len(ties), 2.4) * len(fines), 0.9 + height * len(kinds)),
         layout="constrained",
@@ -128,7 +129,10 @@ def _phase(
         for j, fine in enumerate(fines):
             axes = panels[i, j]
             cells = np.array(
-                [[value(find(phase, kind=kind, fine=fine, ratio=r, tie=tie)) for tie in ties] for r in ratios]
+                [
+                    [value(find(phase, kind=kind, fine=fine, exponent=a, tie=tie)) for tie in ties]
+                    for a in exponents
+                ]
             )
             image = axes.imshow(cells, norm=norm, cmap=shades, origin="lower", aspect="auto")
             for (y, x), cell in np.ndenumerate(cells):
@@ -141,8 +145,8 @@ def _phase(
                 f"{REPRESENTATIONS[kind].split(',')[-1].strip()}, {fine} fine to 1 coarse", fontsize=9
             )
             axes.set_xticks(range(len(ties)), labels=[TIE_LABELS[tie] for tie in ties], fontsize=8)
-            axes.set_yticks(range(len(ratios)), labels=[f"{r:g}" for r in ratios])
-        panels[i, 0].set_ylabel("variance ratio (1)")
+            axes.set_yticks(range(len(exponents)), labels=[f"{a:g}" for a in exponents])
+        panels[i, 0].set_ylabel("spectral exponent (1)")
     if image is not None:
         figure.colorbar(image, ax=panels, label=label, shrink=0.95, extend="both")
     return save_figure(figure, folder, name, caption)

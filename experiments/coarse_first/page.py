@@ -10,7 +10,7 @@ from experiments import predictions
 from experiments.coarse_first.cases import PATHS
 from experiments.coarse_first.explanations import explain
 from experiments.coarse_first.laws import REPRESENTATIONS
-from experiments.coarse_first.verdicts import percent_of_floor, ratio
+from experiments.coarse_first.verdicts import pays_below, percent_of_floor, price_ratio, ratio
 from experiments.experiment import Job
 from experiments.report import Picture, Report, Section, Table, Text
 from experiments.rows import Rows
@@ -45,10 +45,10 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Rep
                     pictures["lead"],
                     pictures["ratio"],
                     Text(
-                        text="Four clusters, their centres random, one coarse coefficient. From left to right the coarse "
-                        "coefficient tells nothing about the fine part, then half or all of its cluster, then also 90 % of the "
-                        "variance inside the cluster, then all of it. Clusters on a line overlap, so that the last column is a function "
-                        "only inside a cluster. " + _certainty(results["phase"])
+                        text="Four clusters, all as far from each other, eleven standard deviations or more, and four coarse "
+                        "coefficients. From left to right the coarse part tells nothing about the fine one, then half or all of "
+                        "its cluster, then also 90 % of the variance inside the cluster, then all of it: a function. "
+                        + _certainty(results["phase"])
                     ),
                 ],
                 anchor="phase",
@@ -59,11 +59,10 @@ def page(results: dict[str, Any], pictures: dict[str, Picture], job: Job) -> Rep
                     pictures["prices"],
                     _prices(results),
                     Text(
-                        text="Path KL over that of lock-step with its best spacing, for the same compute; in brackets the steps of "
-                        "the coarse scale alone and of the others. Break-even: the price below which coarse first beats lock-step, "
-                        "measured by interpolation, and as the lengths of the two legs predict it for independent scales. "
-                        "Split and moves are chosen on the fitted surface: where its misfit is large they need not be the best "
-                        "ones, and the break-even of a law whose fine leg costs next to nothing is then too low."
+                        text="Path KL over that of lock-step with its best spacing, for the same compute, ± the 95 % interval; in "
+                        "brackets the steps of the coarse scale alone and of the others. At the price of a full step the best mix is "
+                        "the optimum. Break-even: the price below which coarse first beats lock-step, by interpolation between "
+                        "prices, its 95 % interval, and what the lengths of the two legs predict for independent scales."
                     ),
                 ],
                 anchor="prices",
@@ -103,7 +102,7 @@ def _costs(results: dict[str, Any], kind: str) -> Table:
         for name in PATHS:
             if name != "optimal":
                 error = paths[name]["difference_standard_error"] / best["cost"]
-                cells.append(f"{ratio(row, name):.3f} ± {error:.1g}")
+                cells.append(f"{ratio(row, name).mean:.3f} ± {error:.1g}")
         leads = [f"{row['lead_nominal']:+.2f}", f"{row['lead']:+.2f}"]
         rows.append([results["labels"][row["law"]], *cells, *leads, f"{100 * row['misfit']:.1g} %"])
     others = [f"{words}, over the optimum" for name, words in PATHS.items() if name != "optimal"]
@@ -125,7 +124,7 @@ def _certainty(phase: Rows) -> str:
         paths = row["paths"]
         error = paths["coarse_first"]["difference_standard_error"] / paths["optimal"]["cost"]
         errors[row["tie"]] = max(error, errors.get(row["tie"], 0.0))
-    short = sum(min(ratio(row, name) for name in PATHS) < 1 for row in phase)
+    short = sum(min(ratio(row, name).mean for name in PATHS) < 1 for row in phase)
     listed = ", ".join(f"{tie} {error:.2g}" for tie, error in errors.items())
     return (
         f"Largest standard error of the ratio by column: {listed}. In {short} of {len(phase)} cases another path came out below "
@@ -139,18 +138,16 @@ def _prices(results: dict[str, Any]) -> Table:
         if "priced" not in row:
             continue
         priced = row["priced"]
-        staged = [
-            f"{r['staged'] / priced['lock_step']:.3f} ({r['coarse_steps']} + {r['fine_steps']})"
+        cells = [
+            f"{price_ratio(row, r['price'], 'staged')} ({r['staged_steps'][0]} + {r['staged_steps'][1]})"
             for r in priced["rows"]
         ]
-        mixed = [
-            f"{r['mixed'] / priced['lock_step']:.3f} ({r['mixed_coarse_steps']} + {r['mixed_steps'] - r['mixed_coarse_steps']})"
-            for r in priced["rows"]
-        ]
-        even = "never" if priced["break_even"] is None else f"{priced['break_even']:.3f}"
-        rows.append(
-            [results["labels"][row["law"]], *staged, *mixed, even, f"{priced['break_even_predicted']:.3f}"]
-        )
+        for r in priced["rows"]:
+            share = r["mixed"] / priced["lock_step"]
+            cells.append(f"{share:.3f} ({r['mixed_steps'][0]} + {r['mixed_steps'][1]})")
+        low, high = pays_below(row)
+        even = "never" if high == 0 else f"{low:.3f} to {high:.3f}"
+        rows.append([results["labels"][row["law"]], *cells, even, f"{priced['break_even_predicted']:.3f}"])
     prices = ["1" if r["price"] == 1 else f"1/{1 / r['price']:g}" for r in priced["rows"]]
     header = [
         "orthogonal bands",
@@ -198,6 +195,6 @@ def overview(results: dict[str, Any]) -> ConsoleTable:
     table.add_column("lead (nats)", justify="right")
     for row in results["laws"]:
         if row["kind"] == "bands":
-            cells = [f"{ratio(row, name):.2f}" for name in PATHS if name != "optimal"]
+            cells = [str(ratio(row, name)) for name in PATHS if name != "optimal"]
             table.add_row(results["labels"][row["law"]], *cells, f"{row['lead']:+.2f}")
     return table

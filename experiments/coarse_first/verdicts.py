@@ -83,7 +83,7 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
         "determined_fine_first": ratio(bands[DETERMINED], "fine_first"),
         "determined_lock_step": _less(bands[DETERMINED], "coarse_first", "lock_step"),
         "pyramid": _least(ratio(row) for name, row in pyramid.items() if name != DETERMINED),
-        "redundancy": _least(_redundancy(pyramid[name], bands[name]) for name in bands),
+        "redundancy": _least(_redundancy(row, bands[name]) for name, row in pyramid.items()),
         "lead": max(row["lead"] for row in free),
         "lead_by_variance": _slope(phase),
         "lead_by_dependence": _shift(phase),
@@ -121,7 +121,9 @@ def _less(row: dict[str, Any], one: str, other: str) -> Estimate:
 def _redundancy(pyramid: dict[str, Any], bands: dict[str, Any]) -> Estimate:
     over, ortho = pyramid["paths"]["optimal"], bands["paths"]["optimal"]
     quotient = over["cost"] / ortho["cost"]
-    return estimate(quotient, np.hypot(over["standard_error"], quotient * ortho["standard_error"]) / ortho["cost"])
+    return estimate(
+        quotient, np.hypot(over["standard_error"], quotient * ortho["standard_error"]) / ortho["cost"]
+    )
 
 
 def _scaled(value: Estimate, by: float) -> Estimate:

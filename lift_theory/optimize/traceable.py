@@ -6,6 +6,7 @@ cache, and mmse and metric share their work.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -96,9 +97,18 @@ def in_chunks(
     alone = chunks[:1] if key not in _compiled else []
     parts = [run(chunk) for chunk in alone]
     _compiled.add(key)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(_threads()) as pool:
         parts += pool.map(run, chunks[len(alone) :])
     return tuple(np.concatenate(columns)[:count] for columns in zip(*parts, strict=True))
+
+
+def _threads() -> int | None:
+    """Chunks at once: what OMP_NUM_THREADS allows, as for all arithmetic; the pool's default where it is not set.
+
+    Batched factorizations of several chunks wait for each other's threads, for ever if there are too few of them.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else None
 
 
 _compiled: set[int] = set()
