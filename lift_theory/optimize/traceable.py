@@ -105,7 +105,7 @@ def in_chunks(
 def _threads() -> int | None:
     """Chunks at once: what OMP_NUM_THREADS allows, as for all arithmetic; the pool's default where it is not set.
 
-    Batched factorizations of several chunks wait for each other's threads, for ever if there are too few of them.
+    Batched factorizations of several chunks can wait for each other's threads, for ever where these are few.
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) > 0 else None
