@@ -45,14 +45,15 @@ def priced(
     legs = Leg.of(fit, begin, corner), Leg.of(fit, corner, end)
     coarse, budget = fit.scales[1], lock_step.steps
     derivatives = PathKL().derivatives(searched)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for price in PRICES:
         if price == 1.0:
             path, mixed = paths["coarse_first"], paths["optimal"]
         else:
             path = staged(fit, searched, legs, budget, price)
-            mixes = [moved(searched, path, free=1)]
-            if _kinds(path)[0] < LATTICE:
+            alone, full = _kinds(path)
+            mixes = [moved(searched, path, free=1) if full > 1 else path]
+            if alone < LATTICE:
                 mix = lt.compute_aware_path(fit, budget, {coarse: price}, begin, end, points=LATTICE)
                 mixes.append(moved(searched, mix.path))
             mixed = min(mixes, key=lambda found: derivatives(found.logsnr).cost)
