@@ -74,4 +74,4 @@ def _phase_range(rows: Rows) -> str:
 
 def _range(values: Iterable[float]) -> str:
     found = sorted(values)
-    return f"{found[0]:.2f} to {found[-1]:.2f}"
+    return f"{found[0]:.2f} to {found[-1]:.2f}" if len(found) > 1 else f"{found[0]:.2f}"

@@ -88,6 +88,8 @@ def _costs(folder: Path, results: dict[str, Any]) -> Picture:
             axes.errorbar(
                 100 * more / best, places, xerr=200 * error / best, fmt="none", color=INK, capsize=2, lw=0.9
             )
+        for name in [name for name in names if name not in asked]:
+            axes.text(3, names.index(name), "not asked by this preset", va="center", fontsize=8, color="0.4")
         axes.set_title(title)
         axes.set_xlabel("more than the optimum (% of its path KL)")
         axes.axvline(100, color="0.6", lw=0.8, ls=":")
@@ -213,6 +215,8 @@ def _residuals(folder: Path, rows: Rows) -> Picture:
     axes.set_yticks(range(len(rows)), labels=labels)
     axes.invert_yaxis()
     axes.set(xscale="log", xlim=(80, 2.2 * max(percent_of_floor(row, "staged") for row in rows)))
+    axes.set_xticks([100, 200, 500, 1000], labels=["100", "200", "500", "1000"])
+    axes.minorticks_off()
     axes.set_xlabel("path KL (% of the floor of all linear representations, log axis)")
     axes.axvline(100, color=INK, lw=0.8, ls=":")
     legend_beside(axes)

@@ -162,7 +162,9 @@ def _expand(
         here, there = pair
         metric, turn = jax.jvp(model.metric, (here,), (jnp.expm1(there - here),))
         known = model.mmse(here), metric, turn
-        pair, known = jax.lax.optimization_barrier((pair, known))  # factorizations must not run beside each other
+        pair, known = jax.lax.optimization_barrier(
+            (pair, known)
+        )  # factorizations must not run beside each other
         return model.step_kl(*pair), *known
 
     return jax.lax.map(at_point, (points, others))
