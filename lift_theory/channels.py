@@ -319,11 +319,7 @@ class DenseBlocks:
 def _inverse_root(
     precision: Float[Array, "*blocks members members"],
 ) -> Float[Array, "*blocks members members"]:
-    """Inverse of the Cholesky factor of `1 + precision`.
-
-    Its derivative is all products: factorizations that run beside each other can block a small thread pool for good
-    (seen with jaxlib 0.10 on two cores), so this module keeps them one after the other.
-    """
+    """Inverse of the Cholesky factor of `1 + precision`; its derivative is all products."""
     identity = jnp.broadcast_to(jnp.eye(precision.shape[-1]), precision.shape)
     factor = jnp.linalg.cholesky(identity + precision)
     return jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
@@ -348,8 +344,7 @@ def _dense_information_jvp(primals: tuple, tangents: tuple) -> tuple:
     """Trace form of the derivative: eigenvalues have no second derivative where they coincide."""
     (blocks, g), (dblocks, dg) = primals, tangents
     change = jnp.einsum("k,bkij->bij", dg, blocks.grams) + jnp.einsum("k,bkij->bij", g, dblocks.grams)
-    value, after = jax.lax.optimization_barrier((_dense_information(blocks, g), g))
-    return value, 0.5 * jnp.sum(blocks._covariance(after) * change)
+    return _dense_information(blocks, g), 0.5 * jnp.sum(blocks._covariance(g) * change)
 
 
 @jax.custom_jvp
@@ -363,8 +358,6 @@ def _dense_step(
 def _dense_step_jvp(primals: tuple, tangents: tuple) -> tuple:
     """The divergence changes with dg by `(mmse(g) - mmse(g + dg)) / 2` and with g by that less `(gram dg) / 2`."""
     (blocks, g, dg), (_, g_dot, dg_dot) = primals, tangents
-    value, *points = jax.lax.optimization_barrier((_dense_step(blocks, g, dg), g, g + dg))
-    mmse = jax.lax.map(blocks.mmse, jnp.stack(points))
-    fall, *_ = after = jax.lax.optimization_barrier((0.5 * (mmse[0] - mmse[1]), g))
-    curvature = 0.5 * blocks.gram(after[1]) @ dg
-    return value, fall @ dg_dot + (fall - curvature) @ g_dot
+    fall = 0.5 * (blocks.mmse(g) - blocks.mmse(g + dg))
+    curvature = 0.5 * blocks.gram(g) @ dg
+    return _dense_step(blocks, g, dg), fall @ dg_dot + (fall - curvature) @ g_dot

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of
-from lift_theory.channels import DenseBlocks, ModeChannels
+from lift_theory.channels import ModeChannels
+from lift_theory.compilation import jit
 from lift_theory.laws import Covariance, Spectrum
 from lift_theory.representations import Channels, Representation, _shape_of
 
@@ -355,14 +356,8 @@ def _jacobian_v(channels: Channels, point: Any) -> Any:
 def _surface(channels: Channels, point: Any) -> Any:
     parts: dict[str, Any] = {"mutual_information": _information(channels, point)}
     for name, function in (("mmse", _mmse), ("metric", _metric)):
-        if _factorizes(channels):  # factorizations of dense blocks must not run beside each other
-            point, parts = jax.lax.optimization_barrier((point, parts))
         parts[name] = function(channels, point)
     return parts
-
-
-def _factorizes(channels: Any) -> bool:
-    return isinstance(getattr(channels, "inner", channels), DenseBlocks)
 
 
 _QUANTITIES = {
@@ -392,7 +387,7 @@ def _pairs(
     return jnp.stack([start, stop], axis=-2)
 
 
-@partial(jax.jit, static_argnames=("quantity", "chunk"))
+@partial(jit, static_argnames=("quantity", "chunk"))
 def _evaluate(
     quantity: str, channels: Channels, chunk: int, points: Float[Array, "... points scales"]
 ) -> Any:

@@ -9,7 +9,9 @@ MAIN_JOB = "tests/experiments/overcomplete_vs_orthogonal/"
 
 
 def pytest_configure(config):
-    """Let every process that the tests start find what another has compiled."""
+    """Let every process that the tests start find what another has compiled, and not wait for cores of another."""
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="compiled-")
         config.add_cleanup(folder.cleanup)

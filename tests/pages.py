@@ -29,7 +29,7 @@ def fences(text: str) -> list[tuple[str, str]]:
 
 def blocks(file: Path, language: str) -> list[str]:
     """The contents of all blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
+    return [body for named, body in fences(file.read_text()) if named == language]
 
 
 def run(file: Path, *, compare: bool = True) -> None:

@@ -11,7 +11,7 @@ from reference import Dense, Digits, relative_error
 from tolerances import AUTODIFF, CONDITIONED, DENSE, MANY_DIGITS, ROUND_OFF
 
 import lift_theory as lt
-from lift_theory.channels import DenseBlocks
+from lift_theory.compilation import jit
 
 SHAPE = (16, 16)
 PREDICTIONS = ("x0", "eps", "v")
@@ -55,9 +55,7 @@ def everything(model, points, stops):
             **{prediction: model.jacobian_norms(points, prediction) for prediction in PREDICTIONS},
         }
 
-    inner = getattr(model._channels, "inner", model._channels)
-    dense = isinstance(inner, DenseBlocks)  # factorizations must not run beside each other
-    return {name: np.asarray(v) for name, v in (run if dense else jax.jit(run))(points, stops).items()}
+    return {name: np.asarray(value) for name, value in jit(run)(points, stops).items()}
 
 
 def check_against_dense(model, points, tolerance=DENSE):

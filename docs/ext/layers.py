@@ -41,7 +41,11 @@ def _theory(names: str) -> tuple[str, ...]:
 
 LAYERS = (
     Layer(title="Theory", holds="{doc}`theorems <theorems/index>` with proofs", modules=_theory("theorems")),
-    Layer(title="Ground", holds="checks of arguments, with their messages", modules=_theory("_validation")),
+    Layer(
+        title="Ground",
+        holds="checks of arguments, with their messages; how functions are compiled",
+        modules=_theory("_validation compilation"),
+    ),
     Layer(
         title="Data and scales",
         holds="{doc}`laws <api/laws>`, {doc}`representations <api/representations>`, and the closed forms of the two",

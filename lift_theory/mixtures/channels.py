@@ -109,7 +109,7 @@ class MixtureChannels:
         """Nats, and what each draw adds."""
         base = self._given_component(lambda blocks: blocks.information(g))
         prior = -jnp.sum(self.weights * jnp.log(self.weights))
-        entropy = self._draws(self._posterior(g, base), ("entropy",))["entropy"]
+        entropy = self._draws(self._posterior(g), ("entropy",))["entropy"]
         return base + prior, -entropy
 
     def mmse(self, g: Float[Array, " scales"]) -> Any:
@@ -126,7 +126,7 @@ class MixtureChannels:
         """Information, mmse and gram in one pass."""
         base = self._given_component(lambda blocks: blocks.information(g))
         prior = -jnp.sum(self.weights * jnp.log(self.weights))
-        posterior = self._posterior(g, base)
+        posterior = self._posterior(g)
         found = self._draws(posterior, ("entropy", "mmse", "gram"))
         return {
             "information": (base + prior, -found["entropy"]),
@@ -148,8 +148,7 @@ class MixtureChannels:
             _, excess = self.gram(g + t * dg)
             return total + weight * 0.5 * jnp.einsum("cnkl,k,l->cn", excess, dg, dg), None
 
-        start, progress = jax.lax.optimization_barrier((jnp.zeros(self.share.shape) + 0.0 * base, progress))
-        return base, jax.lax.scan(node, start, (progress, measure))[0]
+        return base, jax.lax.scan(node, jnp.zeros(self.share.shape), (progress, measure))[0]
 
     def posterior(
         self, g: Float[Array, " scales"], whitened: Float[Array, "draws rows"]
@@ -197,16 +196,14 @@ class MixtureChannels:
     def _roots_of(self, front: Float[Array, "rows size"]) -> tuple[Array, Array]:
         """Roots of the posterior covariances of data, and of the inverse covariances of observations."""
         seen = front @ self.roots
-        inner = _inverse_root(jnp.swapaxes(seen, 1, 2) @ seen)
-        inner, seen = jax.lax.optimization_barrier((inner, seen))
-        return inner, _inverse_root(seen @ jnp.swapaxes(seen, 1, 2))
+        across = jnp.swapaxes(seen, 1, 2)
+        return _inverse_root(across @ seen), _inverse_root(seen @ across)
 
     def _log_weights(self, whitener: Float[Array, "shared rows rows"]) -> Float[Array, " components"]:
         """Logarithms of weight times normalisation of each component."""
         return jnp.log(self.weights) + jnp.sum(jnp.log(jnp.diagonal(whitener, axis1=1, axis2=2)), axis=1)
 
-    def _posterior(self, g: Float[Array, " scales"], after: Any = 0.0) -> _Shared | _Own:
-        g, _ = jax.lax.optimization_barrier((g, after))  # factorizations must not run beside each other
+    def _posterior(self, g: Float[Array, " scales"]) -> _Shared | _Own:
         front = self._front(g)
         inner, whitener = self._roots_of(front)
         reach = self.operators @ self.roots @ jnp.swapaxes(inner, 1, 2)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of, real_array, whole_number
+from lift_theory.compilation import jit
 from lift_theory.gaussian import PREDICTIONS, LogSNR, _pairs
 from lift_theory.mixtures.channels import MixtureChannels
 from lift_theory.mixtures.law import GaussianMixture
@@ -412,7 +413,7 @@ def _in_blocks(quantity: str, channels: MixtureChannels, *points: Float[Array, "
     )
 
 
-@partial(jax.jit, static_argnames=("quantity",))
+@partial(jit, static_argnames=("quantity",))
 def _evaluate(quantity: str, channels: MixtureChannels, *points: Float[Array, "... scales"]) -> Any:
     """One quantity and its standard error at many points, one after the other."""
     leading = points[0].shape[:-1]
@@ -427,13 +428,13 @@ def _evaluate(quantity: str, channels: MixtureChannels, *points: Float[Array, ".
     return jax.tree.map(lambda part: part.reshape(*leading, *part.shape[1:]), found)
 
 
-@jax.jit
+@jit
 def _surface_rows(model: Any, points: Float[Array, "points scales"]) -> tuple[Array, ...]:
     found = _evaluate("surface", model._channels, points)
     return tuple(part for name in _SURFACE for part in found[name])
 
 
-@jax.jit
+@jit
 def _path_draws(channels: MixtureChannels, starts: Array, stops: Array) -> Array:
     """What each draw adds to the cost of a piece of a path."""
 

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from lift_theory.compilation import jit
 from lift_theory.optimize.traceable import in_chunks
 
 CHUNK = 6
@@ -154,7 +155,7 @@ def _expansions(
     return in_chunks(_expand, model, points, others, size=CHUNK)
 
 
-@jax.jit
+@jit
 def _expand(
     model: Any, points: Float[Array, "points scales"], others: Float[Array, "points scales"]
 ) -> tuple[Array, ...]:
@@ -182,4 +183,4 @@ def _automatic(step_cost: Callable[[Any, Any, Any], Array]) -> Callable[..., tup
 
         return jax.lax.map(at_step, pairs)
 
-    return jax.jit(run)
+    return jit(run)

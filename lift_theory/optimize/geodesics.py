@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, whole_number
+from lift_theory.compilation import jit
 from lift_theory.optimize.derivatives import path_derivatives, symmetric_steps
 from lift_theory.optimize.lattice import lattice_axes
 from lift_theory.optimize.objectives import Objective, PathKL, SearchingObjective
@@ -136,7 +137,7 @@ def gaussian_curvature(model: Any, logsnr: Float[Array, "... 2"]) -> Float[Array
     return _curvature(view, points.reshape(-1, 2)).reshape(points.shape[:-1])
 
 
-@jax.jit
+@jit
 def _curvature(model: Any, points: Float[Array, "points 2"]) -> Float[Array, " points"]:
     def at(point: Float[Array, " 2"]) -> Array:
         def relative(shift: Float[Array, " 2"]) -> Array:

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from lift_theory.compilation import jit
 from lift_theory.gaussian import _ClosedForm
 
 CHUNK = 64
@@ -115,11 +116,11 @@ _compiled: set[int] = set()
 """What has run before: chunks that run at once for the first time would each compile the same function."""
 
 
-@jax.jit
+@jit
 def _mmse_loop(model: Any, points: Float[Array, "points scales"]) -> tuple[Array, ...]:
     return (jax.lax.map(model.mmse, points),)
 
 
-@jax.jit
+@jit
 def _tangent_loop(model: Any, points: Float[Array, "points scales"]) -> tuple[Array, ...]:
     return jax.lax.map(lambda point: (model.mmse(point), model.metric(point)), points)

@@ -58,6 +58,8 @@ class Blocks:
 
     def estimate(self, z: Rows, logsnr: Float[Array, " scales"]) -> Float[Array, "members sources blocks"]:
         """Posterior mean of the members given the noisy rows."""
+        if self.factors.shape[1] == 0:
+            return jnp.zeros((0, *z.shape[1:]))
         snr = self.of_rows(jnp.exp(jnp.where(jnp.isinf(logsnr), 0.0, logsnr)))
         return _posterior_mean(self, snr, z)
 
@@ -139,8 +141,6 @@ class Blocks:
 def _posterior_mean(
     blocks: Blocks, snr: Float[Array, "rows 1 1"], z: Rows
 ) -> Float[Array, "members sources blocks"]:
-    if blocks.factors.shape[1] == 0:
-        return jnp.zeros((0, *z.shape[1:]))
     return blocks.solved_by_precision(snr, blocks.told(snr * z))
 
 
@@ -151,8 +151,6 @@ def _posterior_mean_forward(blocks: Blocks, snr: Array, z: Array) -> tuple[Array
 
 def _posterior_mean_backward(kept: tuple[Any, ...], slope: Array) -> tuple[Blocks, Array, Array]:
     blocks, snr, z, mean = kept
-    if blocks.factors.shape[1] == 0:
-        return jax.tree.map(jnp.zeros_like, (blocks, snr, z))
     adjoint = blocks.solved_by_precision(snr, slope)
     seen, left = blocks.clean(adjoint), z - blocks.clean(mean)
     return (

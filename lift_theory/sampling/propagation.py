@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import one_of
+from lift_theory.compilation import jit
 from lift_theory.sampling.blocks import Blocks
 from lift_theory.sampling.distances import divergence, squared_wasserstein, triangular
 from lift_theory.sampling.samplers import Sampler
@@ -95,7 +96,7 @@ def _program(
     function: Callable[..., Any], _form: Any, _points: tuple[int, ...], static: tuple[Any, ...]
 ) -> Callable[..., Any]:
     """A compiled function of its own for each form and length, so that each can be given up."""
-    return jax.jit(lambda blocks, logsnr: function(blocks, logsnr, *static))
+    return jit(lambda blocks, logsnr: function(blocks, logsnr, *static))
 
 
 def _shares(blocks: Blocks, logsnr: Float[Array, "points scales"], setting: Setting, clean: bool) -> Shares:
