@@ -162,11 +162,7 @@ def _expand(
     def at_point(pair: tuple[Array, Array]) -> tuple[Array, ...]:
         here, there = pair
         metric, turn = jax.jvp(model.metric, (here,), (jnp.expm1(there - here),))
-        known = model.mmse(here), metric, turn
-        pair, known = jax.lax.optimization_barrier(
-            (pair, known)
-        )  # factorizations must not run beside each other
-        return model.step_kl(*pair), *known
+        return model.step_kl(here, there), model.mmse(here), metric, turn
 
     return jax.lax.map(at_point, (points, others))
 

@@ -6,7 +6,6 @@ cache, and mmse and metric share their work.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -98,18 +97,9 @@ def in_chunks(
     alone = chunks[:1] if key not in _compiled else []
     parts = [run(chunk) for chunk in alone]
     _compiled.add(key)
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor() as pool:
         parts += pool.map(run, chunks[len(alone) :])
     return tuple(np.concatenate(columns)[:count] for columns in zip(*parts, strict=True))
-
-
-def _threads() -> int | None:
-    """Chunks at once: what OMP_NUM_THREADS allows, as for all arithmetic; the pool's default where it is not set.
-
-    Batched factorizations of several chunks can wait for each other's threads, for ever where these are few.
-    """
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) > 0 else None
 
 
 _compiled: set[int] = set()
