@@ -22,6 +22,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 
 Members = list[Any]
@@ -312,7 +313,7 @@ class DenseBlocks:
     ) -> Float[Array, "blocks members"]:
         """Ascending eigenvalues of `matrix` relative to the posterior precision at g."""
         root = _inverse_root(self.precision(g))
-        return jnp.linalg.eigvalsh(root @ matrix @ jnp.swapaxes(root, -1, -2))
+        return _eigenvalues(root @ matrix @ jnp.swapaxes(root, -1, -2))
 
 
 @jax.custom_jvp
@@ -320,9 +321,7 @@ def _inverse_root(
     precision: Float[Array, "*blocks members members"],
 ) -> Float[Array, "*blocks members members"]:
     """Inverse of the Cholesky factor of `1 + precision`; its derivative is all products."""
-    identity = jnp.broadcast_to(jnp.eye(precision.shape[-1]), precision.shape)
-    factor = jnp.linalg.cholesky(identity + precision)
-    return jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
+    return _one_by_one(_inverse_root_of_one, precision)
 
 
 @_inverse_root.defjvp
@@ -333,10 +332,49 @@ def _inverse_root_jvp(primals: tuple, tangents: tuple) -> tuple:
     return root, -half @ root
 
 
+@sequential_vmap
+def _inverse_root_of_one(precision: Float[Array, "members members"]) -> Float[Array, "members members"]:
+    identity = jnp.eye(len(precision))
+    return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(identity + precision), identity, lower=True)
+
+
+@jax.custom_jvp
+def _eigenvalues(matrix: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members"]:
+    """Ascending eigenvalues of symmetric matrices."""
+    return _one_by_one(_eigenvalues_of_one, matrix)
+
+
+@sequential_vmap
+def _eigenvalues_of_one(matrix: Float[Array, "members members"]) -> Float[Array, " members"]:
+    return jnp.linalg.eigvalsh(matrix)
+
+
+@_eigenvalues.defjvp
+def _eigenvalues_jvp(primals: tuple, tangents: tuple) -> tuple:
+    values, vectors = _one_by_one(_eigenvectors_of_one, *primals)
+    return values, jnp.einsum("...ji,...jk,...ki->...i", vectors, tangents[0], vectors)
+
+
+@sequential_vmap
+def _eigenvectors_of_one(matrix: Float[Array, "members members"]) -> tuple[Array, Array]:
+    return tuple(jnp.linalg.eigh(matrix))
+
+
+def _one_by_one(function: Any, matrices: Float[Array, "*blocks members members"]) -> Any:
+    """A factorization of many matrices, one after the other, also under `jax.vmap`.
+
+    Given several at once, jaxlib 0.10 shares them out to the threads of its pool and waits for these from one of
+    them: as many calls at a time as the pool has threads wait for each other for ever, whatever BLAS does.
+    """
+    leading = matrices.shape[:-2]
+    found = jax.lax.map(function, matrices.reshape(-1, *matrices.shape[-2:]))
+    return jax.tree.map(lambda part: part.reshape(*leading, *part.shape[1:]), found)
+
+
 @jax.custom_jvp
 def _dense_information(blocks: DenseBlocks, g: Float[Array, " scales"]) -> Float[Array, ""]:
     """Half the log-determinant from eigenvalues, accurate for tiny information too."""
-    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(jnp.linalg.eigvalsh(blocks.precision(g)), 0.0)))
+    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(_eigenvalues(blocks.precision(g)), 0.0)))
 
 
 @_dense_information.defjvp
