@@ -95,7 +95,8 @@ def _costs(folder: Path, results: dict[str, Any]) -> Picture:
         axes.axvline(100, color="0.6", lw=0.8, ls=":")
     panels[0].set_yticks(range(len(names)), labels=[results["labels"][name] for name in names])
     panels[0].invert_yaxis()
-    panels[0].legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
+    handles, words = panels[0].get_legend_handles_labels()
+    figure.legend(handles, words, fontsize=8, loc="outside lower center", ncols=3, frameon=False)
     return save_figure(
         figure,
         folder,
@@ -179,7 +180,8 @@ def _prices(folder: Path, results: dict[str, Any]) -> Picture:
         axes.set(xscale="log", yscale="log", title=title, xlabel="price of a coarse-only step (full steps)")
         axes.set_xticks(prices, labels=["1" if price == 1 else f"1/{1 / price:g}" for price in prices])
         axes.minorticks_off()
-    panels[0].set_yticks([0.1, 0.2, 0.5, 1.0, 2.0, 3.0], labels=["0.1", "0.2", "0.5", "1", "2", "3"])
+    shown = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
+    panels[0].set_yticks(shown, labels=[f"{tick:g}" for tick in shown])
     panels[0].set_ylabel("path KL over that of lock-step (1)")
     legend_beside(panels[1])
     return save_figure(
