@@ -17,12 +17,12 @@ levels), `RankOneBlocks` (two scales, the coarse one seeing one direction per bl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float
 
 Members = list[Any]
@@ -332,43 +332,27 @@ def _inverse_root_jvp(primals: tuple, tangents: tuple) -> tuple:
     return root, -half @ root
 
 
-@sequential_vmap
 def _inverse_root_of_one(precision: Float[Array, "members members"]) -> Float[Array, "members members"]:
     identity = jnp.eye(len(precision))
     return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(identity + precision), identity, lower=True)
 
 
-@jax.custom_jvp
 def _eigenvalues(matrix: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members"]:
     """Ascending eigenvalues of symmetric matrices."""
-    return _one_by_one(_eigenvalues_of_one, matrix)
+    return _one_by_one(jnp.linalg.eigvalsh, matrix)
 
 
-@sequential_vmap
-def _eigenvalues_of_one(matrix: Float[Array, "members members"]) -> Float[Array, " members"]:
-    return jnp.linalg.eigvalsh(matrix)
+def _one_by_one(
+    function: Callable[[Array], Array], matrices: Float[Array, "*blocks members members"]
+) -> Array:
+    """A factorization of many matrices, one after the other.
 
-
-@_eigenvalues.defjvp
-def _eigenvalues_jvp(primals: tuple, tangents: tuple) -> tuple:
-    values, vectors = _one_by_one(_eigenvectors_of_one, *primals)
-    return values, jnp.einsum("...ji,...jk,...ki->...i", vectors, tangents[0], vectors)
-
-
-@sequential_vmap
-def _eigenvectors_of_one(matrix: Float[Array, "members members"]) -> tuple[Array, Array]:
-    return tuple(jnp.linalg.eigh(matrix))
-
-
-def _one_by_one(function: Any, matrices: Float[Array, "*blocks members members"]) -> Any:
-    """A factorization of many matrices, one after the other, also under `jax.vmap`.
-
-    Given several at once, jaxlib 0.10 shares them out to the threads of its pool and waits for these from one of
-    them: as many calls at a time as the pool has threads wait for each other for ever, whatever BLAS does.
+    Given several at once, as also under `jax.vmap`, jaxlib 0.10 shares them out to the threads of its pool and waits
+    for these from one of them: as many calls at a time as the pool has threads wait for each other for ever.
     """
     leading = matrices.shape[:-2]
     found = jax.lax.map(function, matrices.reshape(-1, *matrices.shape[-2:]))
-    return jax.tree.map(lambda part: part.reshape(*leading, *part.shape[1:]), found)
+    return found.reshape(*leading, *found.shape[1:])
 
 
 @jax.custom_jvp

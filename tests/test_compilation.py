@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+import lift_theory as lt
 from lift_theory.channels import DenseBlocks
 from lift_theory.compilation import _limit_blas, _one_blas_thread, jit
 
@@ -91,17 +92,18 @@ def test_dense_blocks_are_factorized_one_at_a_time():
     blocks = DenseBlocks(
         grams=jnp.asarray(root @ np.swapaxes(root, -1, -2)), ranks=jnp.full((3, 2), 4), hidden=jnp.zeros(2)
     )
-    points = jnp.ones((5, 2))
+    law = lt.GaussianMixture([0.5, 0.5], [[1.0, 0.0], [-1.0, 0.0]], [np.eye(2), 2.0 * np.eye(2)])
+    scales = lt.LinearScales({"high": np.eye(2)[:1], "low": np.eye(2)[1:]})
+    mixture = lt.MixtureModel(law, scales, draws=4)._channels
     for quantity in (
         blocks.information,
-        blocks.mmse,
-        blocks.gram,
         blocks.complement,
-        lambda g: blocks.step(g, g),
-        jax.hessian(lambda g: blocks.step(g, 2.0 * g)),
         jax.jacfwd(blocks.complement),
+        jax.hessian(lambda g: blocks.step(g, 2.0 * g)),
+        mixture.surface,
+        jax.jacfwd(lambda g: mixture.step(g, 2.0 * g)[0]),
     ):
-        calls = batched_calls(jax.vmap(quantity), points)
+        calls = batched_calls(lambda points, of=quantity: jax.lax.map(of, points), jnp.ones((5, 2)))
         assert calls
         assert not any(calls)
     assert batched_calls(jnp.linalg.eigvalsh, blocks.grams) == [True], "a batch would be seen"
