@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from loky import get_reusable_executor
@@ -52,7 +55,10 @@ def spread(
                 bar.update(task, completed=index + 1)
             return results
         pool = get_reusable_executor(
-            _workers(), timeout=IDLE, initializer=_one_thread, env={"OMP_NUM_THREADS": "1"}
+            _workers(),
+            timeout=IDLE,
+            initializer=_one_thread,
+            env={"OMP_NUM_THREADS": "1", "JAX_COMPILATION_CACHE_DIR": _compiled()},
         )
         futures = [pool.submit(job) for job in jobs]
         waiting = set(futures)
@@ -100,6 +106,16 @@ def tables(work: Workspace, label: str, stages: Sequence[Stage]) -> list[Any]:
 
 def _make(work: Workspace, stage: Stage) -> Any:
     return work.table(stage.name, stage.inputs, stage.compute)
+
+
+@cache
+def _compiled() -> str:
+    """Where processes find what others have compiled: a folder of the user's, or one that ends with this process."""
+    if given := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return given
+    folder = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _workers() -> int:

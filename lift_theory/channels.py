@@ -17,6 +17,7 @@ levels), `RankOneBlocks` (two scales, the coarse one seeing one direction per bl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -312,7 +313,7 @@ class DenseBlocks:
     ) -> Float[Array, "blocks members"]:
         """Ascending eigenvalues of `matrix` relative to the posterior precision at g."""
         root = _inverse_root(self.precision(g))
-        return jnp.linalg.eigvalsh(root @ matrix @ jnp.swapaxes(root, -1, -2))
+        return _eigenvalues(root @ matrix @ jnp.swapaxes(root, -1, -2))
 
 
 @jax.custom_jvp
@@ -320,9 +321,7 @@ def _inverse_root(
     precision: Float[Array, "*blocks members members"],
 ) -> Float[Array, "*blocks members members"]:
     """Inverse of the Cholesky factor of `1 + precision`; its derivative is all products."""
-    identity = jnp.broadcast_to(jnp.eye(precision.shape[-1]), precision.shape)
-    factor = jnp.linalg.cholesky(identity + precision)
-    return jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
+    return _one_by_one(_inverse_root_of_one, precision)
 
 
 @_inverse_root.defjvp
@@ -333,10 +332,33 @@ def _inverse_root_jvp(primals: tuple, tangents: tuple) -> tuple:
     return root, -half @ root
 
 
+def _inverse_root_of_one(precision: Float[Array, "members members"]) -> Float[Array, "members members"]:
+    identity = jnp.eye(len(precision))
+    return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(identity + precision), identity, lower=True)
+
+
+def _eigenvalues(matrix: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members"]:
+    """Ascending eigenvalues of symmetric matrices."""
+    return _one_by_one(jnp.linalg.eigvalsh, matrix)
+
+
+def _one_by_one(
+    function: Callable[[Array], Array], matrices: Float[Array, "*blocks members members"]
+) -> Array:
+    """A factorization of many matrices, one after the other.
+
+    Given several at once, as also under `jax.vmap`, jaxlib 0.10 shares them out to the threads of its pool and waits
+    for these from one of them: as many calls at a time as the pool has threads wait for each other for ever.
+    """
+    leading = matrices.shape[:-2]
+    found = jax.lax.map(function, matrices.reshape(-1, *matrices.shape[-2:]))
+    return found.reshape(*leading, *found.shape[1:])
+
+
 @jax.custom_jvp
 def _dense_information(blocks: DenseBlocks, g: Float[Array, " scales"]) -> Float[Array, ""]:
     """Half the log-determinant from eigenvalues, accurate for tiny information too."""
-    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(jnp.linalg.eigvalsh(blocks.precision(g)), 0.0)))
+    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(_eigenvalues(blocks.precision(g)), 0.0)))
 
 
 @_dense_information.defjvp

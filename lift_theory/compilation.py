@@ -2,7 +2,8 @@
 
 XLA calls LAPACK, SciPy's build of it, for many matrices at once from its own threads. Where OpenBLAS then starts
 threads of its own, these wait for each other: with two cores a hundred inverses of 64 x 64 matrices took 40 times as
-long, and some never came (jaxlib 0.10, OpenBLAS 0.3.30). The batch is what is worth a thread; a matrix of it is not.
+long (jaxlib 0.10, OpenBLAS 0.3.30). That whole batches wait for each other for ever is another matter, which one
+BLAS thread does not prevent: see `lift_theory.channels._one_by_one`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+import lift_theory as lt
+from lift_theory.channels import DenseBlocks
 from lift_theory.compilation import _limit_blas, _one_blas_thread, jit
 
 
@@ -77,8 +80,37 @@ def test_it_is_traced_inside_other_functions_and_passes_options_on():
     np.testing.assert_allclose(jax.vmap(lambda x: power(x, n=2))(jnp.arange(3.0)), [0.0, 1.0, 4.0])
 
 
+def batched_calls(function, *args) -> list[bool]:
+    """Of every call of LAPACK in a compiled function, whether it is given more than one matrix."""
+    text = jax.jit(function).lower(*args).as_text()
+    return [n != "0" for n in re.findall(r'@lapack_.*num_batch_dims = "(\d+)"', text)]
+
+
+def test_dense_blocks_are_factorized_one_at_a_time():
+    """Batches are shared out to the pool that waits for them, and several at a time wait for ever."""
+    root = np.random.default_rng(0).normal(size=(3, 2, 4, 4))
+    blocks = DenseBlocks(
+        grams=jnp.asarray(root @ np.swapaxes(root, -1, -2)), ranks=jnp.full((3, 2), 4), hidden=jnp.zeros(2)
+    )
+    law = lt.GaussianMixture([0.5, 0.5], [[1.0, 0.0], [-1.0, 0.0]], [np.eye(2), 2.0 * np.eye(2)])
+    scales = lt.LinearScales({"high": np.eye(2)[:1], "low": np.eye(2)[1:]})
+    mixture = lt.MixtureModel(law, scales, draws=4)._channels
+    for quantity in (
+        blocks.information,
+        blocks.complement,
+        jax.jacfwd(blocks.complement),
+        jax.hessian(lambda g: blocks.step(g, 2.0 * g)),
+        mixture.surface,
+        jax.jacfwd(lambda g: mixture.step(g, 2.0 * g)[0]),
+    ):
+        calls = batched_calls(lambda points, of=quantity: jax.lax.map(of, points), jnp.ones((5, 2)))
+        assert calls
+        assert not any(calls)
+    assert batched_calls(jnp.linalg.eigvalsh, blocks.grams) == [True], "a batch would be seen"
+
+
 def test_dense_models_come_back_where_blas_may_start_threads():
-    """Ten overlapping scales: what used to wait for ever, or forty times as long, on two cores."""
+    """Ten overlapping scales: what used to take forty times as long on two cores."""
     program = """
 import numpy as np, lift_theory as lt
 from lift_theory.optimize import PathKL

@@ -11,6 +11,7 @@ import runpy
 import shlex
 import sys
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,15 @@ def follow(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
                 overview.main(rest)
         case ["python", "-m", module, *rest] if module.split(".")[0] in ("lift_train", "experiments"):
             start(module, rest, monkeypatch)
+        case ["python", "-m", "dask", name, *rest]:
+            click = pytest.importorskip("click", reason="Dask is not installed (extra `cluster`)")
+            pytest.importorskip("distributed", reason="Dask is not installed (extra `cluster`)")
+            programs = entry_points(group="dask_cli")
+            assert name in programs.names, f"there is no program {name} of dask"
+            try:
+                programs[name].load().make_context(name, rest)
+            except click.UsageError as error:
+                raise SystemExit(error.format_message()) from error
         case ["torchrun", *rest]:
             distributed = pytest.importorskip("torch.distributed.run")
             asked = distributed.get_args_parser().parse_args(rest)
@@ -205,6 +215,8 @@ def test_the_readme_answers_and_tests_in_one_line_each():
             SystemExit,
         ),
         ("`python -m lift_theory no_such_theorem` does it.", SystemExit),
+        ("```bash\n.venv/bin/python -m dask worker tcp://HOST:8786 --nworkerz 8\n```", SystemExit),
+        ("```bash\n.venv/bin/python -m dask master\n```", AssertionError),
         ("`.venv/bin/python -m experiments.no_such_experiment` does it.", AssertionError),
         ('```bash\n.venv/bin/pip install -e ".[no_such_extra]"\n```', AssertionError),
         ("```bash\nmake -C docs pdf\n```", AssertionError),

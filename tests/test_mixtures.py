@@ -195,6 +195,11 @@ def test_steps(model):
     assert 0 < single < 0.05 * total
     assert 0 < model.path_kl_standard_error(line, bent) < 0.5 * single
     assert model.path_kl_standard_error(line, line) == 0.0
+    waiting = np.repeat(
+        line.logsnr[:1], 9, axis=0
+    )  # steps that cost nothing: more of them than a block holds
+    late = lt.Path(np.concatenate([waiting, line.logsnr]), line.scales)
+    np.testing.assert_allclose(model.path_kl_standard_error(late), single, rtol=ROUND_OFF)
 
 
 def test_a_long_step_through_sharp_clusters():

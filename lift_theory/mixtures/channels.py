@@ -187,7 +187,7 @@ class MixtureChannels:
         blocks = DenseBlocks(
             grams=grams, ranks=jnp.full((count, 1, scales), size), hidden=jnp.zeros((count, scales))
         )
-        each = jax.vmap(quantity)(blocks)
+        each = jax.lax.map(quantity, blocks)  # not in a batch: see `lift_theory.channels._one_by_one`
         return each[0] if count == 1 else self.weights @ each
 
     def _front(self, g: Float[Array, " scales"]) -> Float[Array, "rows size"]:

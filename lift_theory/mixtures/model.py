@@ -242,8 +242,11 @@ class MixtureModel:
         total: Any = 0.0
         for sign, each in ((1.0, path), (-1.0, other)):
             if each is not None:
-                points = jnp.asarray(checked_path(each, self).logsnr)
-                total = total + sign * _path_draws(self._channels, points[:-1], points[1:])
+                points = checked_path(each, self).logsnr
+                points = np.concatenate([points, np.repeat(points[-1:], -(len(points) - 1) % BLOCK, axis=0)])
+                for i in range(0, len(points) - 1, BLOCK):
+                    block = points[i : i + BLOCK + 1]
+                    total = total + sign * _path_draws(self._channels, block[:-1], block[1:])
         return float(self._channels.standard_error(total))
 
     def surface(self, logsnr: LogSNR) -> dict[str, np.ndarray]:
@@ -433,7 +436,7 @@ def _surface_rows(model: Any, points: Float[Array, "points scales"]) -> tuple[Ar
 
 @jit
 def _path_draws(channels: MixtureChannels, starts: Array, stops: Array) -> Array:
-    """What each draw adds to the cost of a whole path."""
+    """What each draw adds to the cost of a piece of a path."""
 
     def add(total: Any, ends: Any) -> tuple[Any, None]:
         g = jnp.exp(ends[0])
