@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of
-from lift_theory.channels import ModeChannels
+from lift_theory.channels import DenseBlocks, ModeChannels
 from lift_theory.compilation import jit
 from lift_theory.laws import Covariance, Spectrum
 from lift_theory.representations import Channels, Representation, _shape_of
@@ -132,7 +132,9 @@ class _ClosedForm:
 
     @property
     def _chunk(self) -> int:
-        """Points evaluated at once."""
+        """Points evaluated at once: one where matrices are factorized, see `lift_theory.channels._one_by_one`."""
+        if isinstance(getattr(self._channels, "inner", self._channels), DenseBlocks):
+            return 1
         return max(1, _WORK // max(1, _work_per_point(self._channels)))
 
     def _evaluate(self, quantity: str, logsnr: Any) -> Array:
