@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
@@ -45,7 +46,9 @@ def spread(
     """
     if not jobs:
         return []
-    with work.progress() as bar:
+    with work.progress() as bar, warnings.catch_warnings():
+        # a process that compiled much is replaced between two jobs: nothing is lost, nobody has to act
+        warnings.filterwarnings("ignore", message="A worker (was restarted|stopped) while some jobs")
         task = bar.add_task(label, total=len(jobs))
         count = min(len(jobs), _workers())
         if count == 1:
