@@ -79,6 +79,7 @@ def _limit_blas(threads: int) -> Any:
 
 @functools.cache
 def _blas() -> ThreadpoolController:
+    """NumPy's and SciPy's, which is the one that XLA calls; what is loaded later does not matter."""
     return ThreadpoolController().select(user_api="blas")
 
 

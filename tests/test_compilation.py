@@ -13,15 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 import lift_theory as lt
 from lift_theory.channels import DenseBlocks
-from lift_theory.compilation import _limit_blas, _one_blas_thread, jit
+from lift_theory.compilation import _blas, _limit_blas, _one_blas_thread, jit
 
 
 def blas_threads() -> set[int]:
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    """Of NumPy's and SciPy's BLAS; what other packages bring along later is never called by XLA."""
+    return {library.num_threads for library in _blas().lib_controllers}
 
 
 @pytest.fixture(autouse=True)
