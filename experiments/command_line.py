@@ -8,11 +8,16 @@ from typing import Any
 
 import tyro
 
+from experiments.compilation import compile_fast
+
 
 def run(entry: Callable[[Any], Any], options: type[Any]) -> None:
     """Parse the command line and run; bad input ends with its message, not a traceback."""
     try:
-        entry(tyro.cli(options))
+        asked = tyro.cli(options)
+        if getattr(asked, "preset", None) == "quick":
+            compile_fast()
+        entry(asked)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -1,11 +1,11 @@
 """Have XLA compile fast rather than well, and share the programs; keep processes within the maps that they may have."""
 
 import os
-import subprocess
-import sys
 import tempfile
 
 import pytest
+
+from experiments.compilation import compile_fast
 
 MAIN_JOB = "tests/experiments/overcomplete_vs_orthogonal/"
 LONGEST = (
@@ -16,22 +16,13 @@ LONGEST = (
     "tests/sampling/",
 )
 """Handed out first, so that no process is left alone with one of them at the end."""
-FAST_COMPILATION = " ".join(
-    (
-        "--xla_backend_optimization_level=0",
-        "--xla_cpu_use_fusion_emitters=false",
-        "--xla_cpu_parallel_codegen_split_count=1",
-    )
-)
-"""Most programs of the tests run once, on small arrays: compiled so they take a quarter of the time (jaxlib 0.10)."""
 
 
 def pytest_configure(config):
     """Let every process that the tests start find what another has compiled, and not wait for cores of another."""
     if getattr(config.option, "numprocesses", None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if "XLA_FLAGS" not in os.environ and _known(FAST_COMPILATION):
-        os.environ["XLA_FLAGS"] = FAST_COMPILATION
+    compile_fast()
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="compiled-")
         config.add_cleanup(folder.cleanup)
@@ -40,12 +31,6 @@ def pytest_configure(config):
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
         }
-
-
-def _known(flags):
-    """Whether this jaxlib has these flags: it ends the process where it has not."""
-    start = [sys.executable, "-c", "import jax; jax.devices()"]
-    return subprocess.run(start, env=os.environ | {"XLA_FLAGS": flags}, capture_output=True).returncode == 0
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from experiments import compilation
 from experiments.processes import Stage, spread, tables
 from experiments.workspace import Workspace
 
@@ -53,3 +54,15 @@ def test_stages_that_are_done_are_not_made_again(work: Workspace, tmp_path: Path
     assert work.reused == ["s0"]
     changed = Stage(name="s0", inputs={"number": 7}, compute=partial(_note, notes, 7))
     assert tables(work, "notes", [changed]) == [{"number": 7}]
+
+
+@pytest.mark.parametrize("given", [None, "--xla_cpu_use_fusion_emitters=true"])
+def test_flags_that_are_not_there_or_given_are_left_alone(monkeypatch, given):
+    """An unknown one would end the process."""
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    if given:
+        monkeypatch.setenv("XLA_FLAGS", given)
+    else:
+        monkeypatch.setattr(compilation, "FLAGS", "--xla_no_such_flag=true")
+    compilation.compile_fast()
+    assert os.environ.get("XLA_FLAGS") == given
