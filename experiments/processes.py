@@ -127,10 +127,17 @@ def _workers() -> int:
     return 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Have PyTorch use one thread in this process: small networks wait for threads more than they gain from them."""
     import torch
 
     torch.set_num_threads(1)
+
+
+def _one_thread() -> None:
+    import torch
+
+    one_thread()
     torch.set_num_interop_threads(1)
 
 

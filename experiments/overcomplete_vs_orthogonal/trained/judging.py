@@ -21,6 +21,7 @@ from experiments.overcomplete_vs_orthogonal.trained.routes import all_routes
 from experiments.overcomplete_vs_orthogonal.trained.samples import sampled
 from experiments.overcomplete_vs_orthogonal.trained.surfaces import measure_all, measured_surface
 from experiments.predictions import Prediction, written
+from experiments.processes import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,7 @@ class Judged:
 
 def judge(bench: Bench, figures: Path) -> Judged:
     """Predict, then train, measure and sample, then rule; every stage done once."""
+    one_thread()
     asked, ledger = _predictions(bench)
     bench = trained(bench)
     measure_all(bench)
