@@ -33,7 +33,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lift_theory.channels import DenseBlocks, _inverse_root
+from lift_theory.channels import LOST, DenseBlocks, _inverse_root
 from lift_theory.mixtures.law import GaussianMixture
 
 QUADRATURE = 20
@@ -197,7 +197,10 @@ class MixtureChannels:
         """Roots of the posterior covariances of data, and of the inverse covariances of observations."""
         seen = front @ self.roots
         across = jnp.swapaxes(seen, 1, 2)
-        return _inverse_root(across @ seen), _inverse_root(seen @ across)
+        told = across @ seen
+        # posterior means of components differ by what their rounding, squared and times SNR, would drown
+        resolved = jnp.max(jnp.diagonal(told, axis1=1, axis2=2)) < LOST**-2
+        return jnp.where(resolved, _inverse_root(told), jnp.nan), _inverse_root(seen @ across)
 
     def _log_weights(self, whitener: Float[Array, "shared rows rows"]) -> Float[Array, " components"]:
         """Logarithms of weight times normalisation of each component."""
@@ -283,12 +286,12 @@ class _Shared:
             return found
         first = responsibility @ self.means
         if "gram" not in wanted:
-            variance = responsibility @ self.means**2 - first**2
+            variance = jnp.maximum(responsibility @ self.means**2 - first**2, 0.0)
             return found | {"mmse": variance @ self.membership}
         excess = responsibility @ _products(self.means) - _products(first)
         size = len(self.front)
         if "mmse" in wanted:
-            found["mmse"] = excess[:, :size] @ self.membership
+            found["mmse"] = jnp.maximum(excess[:, :size], 0.0) @ self.membership
         i, j, count = _pairs(size)
         both = count[:, None, None] * self.membership[i][:, :, None] * self.membership[j][:, None, :]
         sums = 0.5 * (both + jnp.swapaxes(both, 1, 2)).reshape(len(i), -1)
