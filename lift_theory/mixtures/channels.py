@@ -38,7 +38,7 @@ from lift_theory.mixtures.law import GaussianMixture
 
 QUADRATURE = 20
 """Nodes along one step, spread evenly in the logarithm of its SNR."""
-CELLS = 1 << 15
+CELLS = 1 << 16
 """Entries of the arrays that one chunk of draws needs for each component: what stays in the cache is fastest."""
 
 PerDraw = dict[str, Any]
@@ -338,16 +338,16 @@ class _Own:
             return found
         means = self.means + jnp.einsum("nje,jde->njd", white, self.gain)
         means = means - jnp.einsum("nj,njd->nd", responsibility, means)[:, None]
-        if "mmse" in wanted:
+        if "gram" not in wanted:
             within = responsibility @ jnp.diagonal(self.covariance, axis1=1, axis2=2)
             variance = within + jnp.einsum("nj,njd->nd", responsibility, means**2)
-            found["mmse"] = variance @ self.membership - self.mmse
-        if "gram" in wanted:
-            phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
-            phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
-            blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
-            found["gram"] = blocks - self.gram
-        return found
+            return found | {"mmse": variance @ self.membership - self.mmse}
+        phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
+        phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
+        if "mmse" in wanted:
+            found["mmse"] = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership - self.mmse
+        blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
+        return found | {"gram": blocks - self.gram}
 
 
 def _pairs(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
