@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from threadpoolctl import threadpool_limits
 
 import lift_theory as lt
 from experiments.command_line import run
@@ -85,6 +86,18 @@ def peak():  # of this program alone, in KiB; resource.getrusage would count the
 model = lt.GaussianModel(lt.Spectrum.power_law(({channels}, {size}, {size})), lt.{representation}())
 before = peak()
 lt.error_surface(model, np.linspace(-9, 9, {points}))
+print((peak() - before) / 1024)
+"""
+
+
+MIXTURE_MEMORY = """
+import re, numpy as np, lift_theory as lt, xarray
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+means = np.random.default_rng(0).standard_normal((256, 16))
+law = lt.GaussianMixture(np.full(256, 1 / 256), means, 0.1, (4, 4))
+before = peak()
+lt.error_surface(lt.MixtureModel(law, lt.AveragePyramid(), draws=10_000), np.linspace(-9, 9, 12))
 print((peak() - before) / 1024)
 """
 
@@ -176,6 +189,43 @@ def imports(repetitions: int) -> list[Figure]:
             target=1.5,
         )
     ]
+
+
+def mixtures(repetitions: int) -> list[Figure]:
+    """Surfaces of mixtures of 256 components in 16 dimensions, 10,000 draws: 64 x 64 points, from 8 x 8 of them.
+
+    The ratio is to what no way can do without, on one core: averages of all products of means over all draws.
+    """
+    components, size, draws = 256, 16, 10_000
+    generator = np.random.default_rng(0)
+    factors = generator.standard_normal((components, size, size))
+    covariances = 0.3 * factors @ np.swapaxes(factors, 1, 2) / size + 0.01 * np.eye(size)
+    weights = generator.dirichlet(np.full(components, 5.0))
+    means = 0.6 * generator.standard_normal((components, size))
+    responsibilities = generator.random((256, components))
+    squares = generator.random((components, size * (size + 1) // 2))
+    axis = np.linspace(-9.0, 9.0, 8)
+    figures = []
+    with threadpool_limits(1):
+        product = best_of(lambda: responsibilities @ squares, 20) * draws / len(responsibilities)
+    for name, own in (("shared covariance", covariances[:1]), ("covariances of their own", covariances)):
+        law = lt.GaussianMixture(weights, means, own, (4, 4))
+        for representation in (lt.HaarBands(), lt.AveragePyramid()):
+            model = lt.MixtureModel(law, representation, draws=draws if len(own) == 1 else draws // 10)
+            ratio = 1.0 if len(own) == 1 else 10.0
+            seconds = ratio * best_of(partial(lt.error_surface, model, axis), 1) / axis.size**2
+            label = f"mixture of 256, {name}, {representation}"
+            target = 120.0 if len(own) == 1 else None
+            figures += [
+                Figure(
+                    name=f"{label}, 64x64 from 8x8 points", value=64**2 * seconds, unit="s", target=target
+                ),
+                Figure(
+                    name=f"{label}, point over its products in NumPy", value=seconds / product, unit="ratio"
+                ),
+            ]
+    memory = _in_a_process(MIXTURE_MEMORY)
+    return [*figures, Figure(name="mixture of 256, extra memory", value=memory, unit="MiB", target=2048.0)]
 
 
 def optimizer(repetitions: int) -> list[Figure]:
@@ -381,6 +431,7 @@ BENCHMARKS = (
     large_images,
     plain_numpy,
     imports,
+    mixtures,
     optimizer,
     naive_program,
     sampling,

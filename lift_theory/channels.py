@@ -25,6 +25,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+LOST = 1e-12
+"""Share of a diagonal entry that elimination may leave of it; below, rounding decides what is left."""
 Members = list[Any]
 """One array per member of a block: lists keep the arithmetic elementwise, which XLA fuses into single loops."""
 
@@ -210,9 +212,9 @@ class RankOneBlocks:
             for c, ri, di, p in zip(self.gamma, r, d, pi, strict=True)
         ]
         left = [di * (1.0 / total + rest) for di, rest in zip(d, _sum_without(pi), strict=True)]
-        off = 2.0 * _pair_products([di * p for di, p in zip(d, pi, strict=True)])
-        square = jnp.sum(sum(k**2 for k in keep) + g[0] ** 2 * off)
-        trace = jnp.sum(sum(k * v for k, v in zip(keep, left, strict=True)) - g[0] * off)
+        off = 2.0 * _pair_products([g[0] * di * p for di, p in zip(d, pi, strict=True)])
+        square = jnp.sum(sum(k**2 for k in keep) + off)
+        trace = jnp.sum(sum(k * v for k, v in zip(keep, left, strict=True)) - off / g[0])
         shrink = 1.0 / (1.0 + g[0] * self.alone)
         squares = jnp.stack([square + jnp.sum(shrink**2), jnp.sum(total**-2.0)])
         traces = jnp.stack([trace + jnp.sum(self.alone * shrink**2), jnp.sum(s / total**2)])
@@ -260,7 +262,8 @@ class DenseBlocks:
 
     Members that only pad a block have zero rows and columns. Costs O(members^3) per block and point. Unlike the closed
     forms, factorizations lose what the condition number of the whitened precision takes: about six digits are left
-    where variance times SNR spans nine orders of magnitude.
+    where variance times SNR spans nine orders of magnitude. Where next to none are left, beyond `LOST`, the answer is
+    NaN, which the methods of a model refuse with a `ValueError`.
     """
 
     grams: Float[Array, "blocks scales members members"]
@@ -334,7 +337,10 @@ def _inverse_root_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 def _inverse_root_of_one(precision: Float[Array, "members members"]) -> Float[Array, "members members"]:
     identity = jnp.eye(len(precision))
-    return jax.scipy.linalg.solve_triangular(jnp.linalg.cholesky(identity + precision), identity, lower=True)
+    factor = jnp.linalg.cholesky(identity + precision)
+    left = jnp.diagonal(factor) ** 2 / (1.0 + jnp.diagonal(precision))
+    root = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
+    return jnp.where(jnp.all(left > LOST), root, jnp.nan)
 
 
 def _eigenvalues(matrix: Float[Array, "*blocks members members"]) -> Float[Array, "*blocks members"]:
@@ -357,8 +363,12 @@ def _one_by_one(
 
 @jax.custom_jvp
 def _dense_information(blocks: DenseBlocks, g: Float[Array, " scales"]) -> Float[Array, ""]:
-    """Half the log-determinant from eigenvalues, accurate for tiny information too."""
-    return 0.5 * jnp.sum(jnp.log1p(jnp.maximum(_eigenvalues(blocks.precision(g)), 0.0)))
+    """Half the log-determinant: eigenvalues are accurate where all are small, pivots where they differ widely."""
+    precision = blocks.precision(g)
+    values = jnp.maximum(_eigenvalues(precision), 0.0)
+    pivots = jnp.diagonal(_inverse_root(precision), axis1=-2, axis2=-1)
+    tiny = values[..., -1:] < 1.0
+    return jnp.sum(jnp.where(tiny, 0.5 * jnp.log1p(values), -jnp.log(pivots)))
 
 
 @_dense_information.defjvp
@@ -373,7 +383,7 @@ def _dense_information_jvp(primals: tuple, tangents: tuple) -> tuple:
 def _dense_step(
     blocks: DenseBlocks, g: Float[Array, " scales"], dg: Float[Array, " scales"]
 ) -> Float[Array, ""]:
-    return 0.5 * jnp.sum(excess(blocks.relative(g, blocks.precision(dg))))
+    return 0.5 * jnp.sum(excess(jnp.maximum(blocks.relative(g, blocks.precision(dg)), 0.0)))
 
 
 @_dense_step.defjvp

@@ -96,7 +96,7 @@ class _ClosedForm:
         """
         begin = logsnr_array(start, scales=self.scales, name="start")
         end = logsnr_array(stop, scales=self.scales, name="stop")
-        return _evaluate("step", self._channels, self._chunk, _pairs(begin, end))
+        return resolved(_evaluate("step", self._channels, self._chunk, _pairs(begin, end)))
 
     def coupling(self, logsnr: LogSNR) -> Float[Array, "... scales scales"]:
         """Posterior coupling of the scales, `||Phi_kl||^2 / sqrt(||Phi_kk||^2 ||Phi_ll||^2)`, between 0 and 1.
@@ -128,7 +128,7 @@ class _ClosedForm:
             {'metric': (5, 1, 1), 'mmse': (5, 1), 'mutual_information': (5,)}
         """
         array = logsnr_array(logsnr, scales=self.scales)
-        return _evaluate("surface", self._channels, self._chunk, array[..., None, :])
+        return resolved(_evaluate("surface", self._channels, self._chunk, array[..., None, :]))
 
     @property
     def _chunk(self) -> int:
@@ -139,7 +139,7 @@ class _ClosedForm:
 
     def _evaluate(self, quantity: str, logsnr: Any) -> Array:
         array = logsnr_array(logsnr, scales=self.scales)
-        return _evaluate(quantity, self._channels, self._chunk, array[..., None, :])
+        return resolved(_evaluate(quantity, self._channels, self._chunk, array[..., None, :]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,8 @@ class GaussianModel(_ClosedForm):
     Scale k is seen as `z_k = A_k x + g_k^(-1/2) e_k` with white noise of its own; `g_k` is the SNR (power) and
     `log g_k` the log-SNR in nats. Every method takes log-SNRs `(..., K)`, finest scale first, NumPy or JAX, broadcasts
     over leading axes, returns float64, and works under `jax.jit`, `jax.vmap` and `jax.grad`. Log-SNRs must be finite
-    and within +-200 nats.
+    and within +-200 nats. Representations without a closed form for the law factorize matrices and refuse points where
+    these lose all digits: where one scale, but not all, reaches a variance times SNR of some 1e12.
 
     Attributes:
         law: `Spectrum` or `Covariance`.
@@ -223,7 +224,8 @@ class GaussianModel(_ClosedForm):
             ratios = [dg[k] * c / (1.0 + g[k] * c) for k, c in enumerate(self._channels.variances)]
             return np.sort(np.log1p(np.concatenate(ratios)))
         blocks = self.representation.blocks(self.law)
-        return np.sort(np.log1p(np.maximum(blocks.relative(g, blocks.precision(dg)), 0.0)), axis=None)
+        ratios = resolved(blocks.relative(g, blocks.precision(dg)))
+        return np.sort(np.log1p(np.maximum(ratios, 0.0)), axis=None)
 
 
 @jax.tree_util.register_dataclass
@@ -326,12 +328,14 @@ def _step(channels: Channels, point: Any) -> Any:
 
 
 def _coupling(channels: Channels, point: Any) -> Any:
-    g = jnp.exp(point[0])
-    scaled = g[:, None] * channels.gram(g) * g[None, :]
-    own = jnp.sqrt(jnp.diagonal(scaled))
-    own = jnp.where(own > 0, own, 1.0)
-    ratio = scaled / own[:, None] / own[None, :]
-    return jnp.where(jnp.eye(len(g), dtype=bool), 1.0, ratio)
+    return _normalized(channels.gram(jnp.exp(point[0])))
+
+
+def _normalized(gram: Float[Array, "scales scales"]) -> Float[Array, "scales scales"]:
+    """Coupling from the squared sizes themselves: times SNRs, as in the metric, they leave the range of float64."""
+    own = jnp.diagonal(gram)
+    size = jnp.sqrt(jnp.where(own > 0, own, 1.0))
+    return jnp.where(jnp.eye(len(gram), dtype=bool), 1.0, gram / size[:, None] / size)
 
 
 def _jacobian_x0(channels: Channels, point: Any) -> Any:
@@ -373,6 +377,22 @@ _QUANTITIES = {
     "jacobian_eps": _jacobian_eps,
     "jacobian_v": _jacobian_v,
 }
+
+
+def resolved(found: Any) -> Any:
+    """`found`, with a refusal of what factorizations could not resolve; what is being traced passes.
+
+    Raises:
+        ValueError: if a number is NaN.
+    """
+    for leaf in jax.tree.leaves(found):
+        if not isinstance(leaf, jax.core.Tracer) and np.isnan(leaf).any():
+            raise ValueError(
+                "log-SNRs must be so close together, or variances so small, that a matrix of one plus variance times "
+                f"SNR keeps some digits; {int(np.isnan(leaf).sum())} of {np.size(leaf)} values have none left. Keep "
+                "variance times SNR below 1e12, or give a Spectrum to a representation with a closed form."
+            )
+    return found
 
 
 def _pairs(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+import reference
 from reference import Dense, Digits, relative_error
 from tolerances import AUTODIFF, CONDITIONED, DENSE, MANY_DIGITS, ROUND_OFF
 
@@ -225,6 +226,73 @@ def test_steps_too_large_for_products_stay_finite(representation):
     expected = 0.5 * gain * np.asarray(model.mmse(start)).sum()  # the information gained is 1e-40 of it
     assert np.isclose(model.step_kl(start, stop), expected, rtol=MANY_DIGITS)
     assert np.isfinite(jax.jit(jax.grad(model.step_kl, argnums=(0, 1)))(start, stop)).all()
+
+
+@pytest.mark.parametrize("name", ["single", "pyramid", "cosines", "bilinear", "bicubic"])
+def test_one_scale_exact_and_another_pure_noise(name, monkeypatch):
+    """At +-200 nats squares of what is left reach 1e-348; what they are divided by does too."""
+    monkeypatch.setattr(reference, "DIGITS", 400)  # 1 - g Phi is 1e-87 of one, and inverses lose 174 digits
+    representation, size = EXTREME[name]
+    variances = 10.0 ** np.random.default_rng(8).uniform(-3, 1, (size, size))
+    model = lt.GaussianModel(lt.Spectrum(variances), representation)
+    if isinstance(representation, lt.DctBands):
+        exact = Digits(variances, masks=bands(representation.cutoffs, size))
+    else:
+        exact = Digits(variances, operators=list(representation.matrices((size, size)).values()))
+    points = np.array([[200.0, -200.0], [-200.0, 200.0], [200.0, 0.0]])[:, : len(model.scales)]
+    stops = np.stack([np.maximum(points, stop) for stop in (-199.0, 1.0, 200.0)])
+    found = everything(model, points, stops)
+    costs = found.pop("step_kl")
+    for i, point in enumerate(points):
+        for quantity, value in found.items():
+            scale = None
+            if quantity in PREDICTIONS:
+                truth, parts = exact.jacobian_norms(point, quantity)
+                scale = parts if quantity == "v" else None
+            else:
+                truth = getattr(exact, quantity)(point)
+            assert relative_error(value[i], truth, scale) < MANY_DIGITS, f"{quantity} at {point}"
+        for stop, cost in zip(stops[:, i], costs[:, i], strict=True):
+            assert relative_error(cost, exact.step_kl(point, stop)) < MANY_DIGITS, f"{point} to {stop}"
+    if name == "pyramid":
+        slope = jax.jit(jax.jacobian(model.coupling))(points[0])
+        assert np.isfinite(slope).all()
+
+
+def test_coupling_of_a_silent_scale_has_a_derivative():
+    variances = np.array(rough_spectrum((4, 4)).variances)
+    variances[:2, :2] = 0.0  # all that the means see, but for the share of higher modes
+    model = lt.GaussianModel(lt.Spectrum(variances), lt.DctBands((2,)))
+    np.testing.assert_array_equal(model.coupling([0.0, 0.0]), np.eye(2))
+    np.testing.assert_array_equal(jax.jacobian(model.coupling)(np.zeros(2)), 0.0)
+
+
+def test_information_of_blocks_whose_scales_differ_widely():
+    """Small eigenvalues drown in the rounding of large ones; pivots do not."""
+    apart = lt.LinearScales({"first": [[1.0, 0.0]], "second": [[0.0, 1.0]]})
+    model = lt.GaussianModel(lt.Covariance(np.diag([2.0, 0.5])), apart)
+    for g in (1e-3, 1.0, 1e3):
+        expected = 0.5 * np.log(2.0) + 100.0 + 0.5 * np.log1p(0.5 * g)
+        found = model.mutual_information([[200.0, np.log(g)], [-200.0, np.log(g)]])
+        np.testing.assert_allclose(found, [expected, 0.5 * np.log1p(0.5 * g)], rtol=ROUND_OFF)
+
+
+def test_blocks_that_cannot_be_resolved_are_refused():
+    """Where a factorization has no digits left the methods say so, and a step from there to anywhere too."""
+    law, scales = custom_law_and_scales()
+    model = lt.GaussianModel(law, scales)
+    lost, fine = np.array([-200.0, 200.0]), np.array([-200.0, 20.0])
+    for method in (model.mutual_information, model.mmse, model.metric, model.coupling, model.surface):
+        with pytest.raises(ValueError, match="variance times SNR below 1e12"):
+            method(lost)
+    with pytest.raises(ValueError, match="have none left"):
+        model.step_kl(lost, [0.0, 200.0])
+    with pytest.raises(ValueError, match="have none left"):
+        model.log_precision_ratios(lost, [0.0, 200.0])
+    dense = Dense.of(law, scales)
+    np.testing.assert_allclose(model.mmse(fine)[0], dense.mmse(fine)[0], rtol=CONDITIONED)
+    jump = 0.5 * np.exp(200.0) * np.trace(scales.operators["few"] @ law.matrix @ scales.operators["few"].T)
+    assert float(model.step_kl([-200.0, -200.0], lost)) == pytest.approx(jump, rel=DENSE)
 
 
 # --- derivatives -------------------------------------------------------------------------------------------------

@@ -319,6 +319,40 @@ def test_shapes_and_transformations():
         assert np.isfinite(value).all()
 
 
+def test_the_ends_of_the_range(law):
+    """Pure noise leaves the covariance of the data, 50 nats tell the component; beyond, nothing is made up."""
+    law = lt.GaussianMixture(law.weights, 1e3 * law.means, law.covariances)  # none is mistaken for another
+    model = lt.MixtureModel(law, lt.SingleScale(), draws=4000)
+    noisy, clean = np.array([-200.0]), np.array([50.0])
+    total = np.trace(law.covariance_matrix())
+    np.testing.assert_allclose(model.mmse(noisy)[0], total, rtol=1e-3)  # no noise in the draws
+    assert float(model.mutual_information(noisy)) == pytest.approx(0.5 * np.exp(-200.0) * total, abs=DENSE)
+    np.testing.assert_allclose(np.exp(50.0) * model.mmse(clean), 2.0, rtol=DENSE)
+    np.testing.assert_allclose(model.metric(clean), 1.0, rtol=DENSE)
+    own = np.broadcast_to(law.covariances, (3, 2, 2))
+    given = 0.5 * law.weights @ (np.linalg.slogdet(own)[1] + 2 * 50.0)
+    expected = given - law.weights @ np.log(law.weights)
+    np.testing.assert_allclose(model.mutual_information(clean), expected, rtol=DENSE)
+    for method in (model.mmse, model.metric, model.standard_errors):
+        with pytest.raises(ValueError, match="variance times SNR below 1e12"):
+            method(np.array([noisy, [200.0]]))
+    with pytest.raises(ValueError, match="have none left"):
+        model.step_kl([150.0], [200.0])
+
+
+def test_points_seen_by_an_exact_and_a_noisy_scale():
+    """Without variances of their own nothing is factorized: coupling is finite, errors are not negative."""
+    model = lt.MixtureModel(lt.GaussianMixture(WEIGHTS, MEANS, 0.0), TWO, draws=40)
+    corners = np.array([[a, b] for a in (-200.0, 0.0, 200.0) for b in (-200.0, 0.0, 200.0)])
+    assert np.all(np.asarray(model.mmse(corners)) >= 0.0)
+    coupling = np.asarray(model.coupling(corners))
+    assert np.all((coupling >= 0.0) & (coupling <= 1.0 + ROUND_OFF))
+    known = np.max(corners, axis=1) == 200.0
+    np.testing.assert_allclose(
+        np.asarray(model.mutual_information(corners))[known], -WEIGHTS @ np.log(WEIGHTS), rtol=ROUND_OFF
+    )
+
+
 def test_draws_are_shared_out_by_weight():
     """No component is forgotten, however light, and the mean of the draws is that of the law."""
     law = lt.GaussianMixture([0.899, 0.1, 0.001], [[0.0], [1.0], [50.0]], 0.01)

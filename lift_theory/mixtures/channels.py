@@ -33,12 +33,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from lift_theory.channels import DenseBlocks, _inverse_root
+from lift_theory.channels import LOST, DenseBlocks, _inverse_root
 from lift_theory.mixtures.law import GaussianMixture
 
 QUADRATURE = 20
 """Nodes along one step, spread evenly in the logarithm of its SNR."""
-CELLS = 1 << 15
+CELLS = 1 << 16
 """Entries of the arrays that one chunk of draws needs for each component: what stays in the cache is fastest."""
 
 PerDraw = dict[str, Any]
@@ -197,7 +197,10 @@ class MixtureChannels:
         """Roots of the posterior covariances of data, and of the inverse covariances of observations."""
         seen = front @ self.roots
         across = jnp.swapaxes(seen, 1, 2)
-        return _inverse_root(across @ seen), _inverse_root(seen @ across)
+        told = across @ seen
+        # posterior means of components differ by what their rounding, squared and times SNR, would drown
+        resolved = jnp.max(jnp.diagonal(told, axis1=1, axis2=2)) < LOST**-2
+        return jnp.where(resolved, _inverse_root(told), jnp.nan), _inverse_root(seen @ across)
 
     def _log_weights(self, whitener: Float[Array, "shared rows rows"]) -> Float[Array, " components"]:
         """Logarithms of weight times normalisation of each component."""
@@ -283,12 +286,12 @@ class _Shared:
             return found
         first = responsibility @ self.means
         if "gram" not in wanted:
-            variance = responsibility @ self.means**2 - first**2
+            variance = jnp.maximum(responsibility @ self.means**2 - first**2, 0.0)
             return found | {"mmse": variance @ self.membership}
         excess = responsibility @ _products(self.means) - _products(first)
         size = len(self.front)
         if "mmse" in wanted:
-            found["mmse"] = excess[:, :size] @ self.membership
+            found["mmse"] = jnp.maximum(excess[:, :size], 0.0) @ self.membership
         i, j, count = _pairs(size)
         both = count[:, None, None] * self.membership[i][:, :, None] * self.membership[j][:, None, :]
         sums = 0.5 * (both + jnp.swapaxes(both, 1, 2)).reshape(len(i), -1)
@@ -335,16 +338,16 @@ class _Own:
             return found
         means = self.means + jnp.einsum("nje,jde->njd", white, self.gain)
         means = means - jnp.einsum("nj,njd->nd", responsibility, means)[:, None]
-        if "mmse" in wanted:
+        if "gram" not in wanted:
             within = responsibility @ jnp.diagonal(self.covariance, axis1=1, axis2=2)
             variance = within + jnp.einsum("nj,njd->nd", responsibility, means**2)
-            found["mmse"] = variance @ self.membership - self.mmse
-        if "gram" in wanted:
-            phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
-            phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
-            blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
-            found["gram"] = blocks - self.gram
-        return found
+            return found | {"mmse": variance @ self.membership - self.mmse}
+        phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
+        phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
+        if "mmse" in wanted:
+            found["mmse"] = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership - self.mmse
+        blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
+        return found | {"gram": blocks - self.gram}
 
 
 def _pairs(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

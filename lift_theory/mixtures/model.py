@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from lift_theory._validation import logsnr_array, one_of, real_array, whole_number
 from lift_theory.compilation import jit
-from lift_theory.gaussian import PREDICTIONS, LogSNR, _pairs
+from lift_theory.gaussian import PREDICTIONS, LogSNR, _normalized, _pairs, resolved
 from lift_theory.mixtures.channels import MixtureChannels
 from lift_theory.mixtures.law import GaussianMixture
 from lift_theory.paths import Path, checked_path
@@ -78,6 +78,9 @@ class MixtureModel:
 
     Where SNR is so high that clusters hardly overlap, rare draws decide what little they add to the closed form, and
     standard errors of it come out too small.
+
+    Where variance times SNR exceeds some 1e12, matrices may have no digits left and points are refused; points without
+    variances of their own are not.
 
     A point of a surface takes about `draws * J * D^2` multiplications with a shared covariance, for J components and D
     coefficients in all scales together, and several times more if components have their own. Memory is bounded
@@ -184,11 +187,7 @@ class MixtureModel:
 
     def coupling(self, logsnr: LogSNR) -> Float[Array, "... scales scales"]:
         """Posterior coupling of the scales, `E||Phi_kl||^2 / sqrt(E||Phi_kk||^2 E||Phi_ll||^2)`, between 0 and 1."""
-        metric = self.metric(logsnr)
-        own = jnp.sqrt(jnp.diagonal(metric, axis1=-2, axis2=-1))
-        own = jnp.where(own > 0, own, 1.0)
-        ratio = metric / own[..., :, None] / own[..., None, :]
-        return jnp.where(jnp.eye(len(self.scales), dtype=bool), 1.0, ratio)
+        return self._evaluated("coupling", logsnr)
 
     def jacobian_norms(self, logsnr: LogSNR, prediction: str = "x0") -> Float[Array, "... scales scales"]:
         """Mean squared Frobenius norms `E||d prediction_k / d x_l||^2` of the optimal denoiser.
@@ -261,7 +260,7 @@ class MixtureModel:
         flat = points.reshape(-1, points.shape[-1])
         if len(flat) == 0:
             flat = np.zeros((1, points.shape[-1]))
-        columns = in_chunks(_surface_rows, self, flat, size=min(SURFACE_CHUNK, len(flat)))
+        columns = resolved(in_chunks(_surface_rows, self, flat, size=min(SURFACE_CHUNK, len(flat))))
         names = [f"{name}{suffix}" for name in _SURFACE for suffix in ("", "_standard_error")]
         return {
             name: column[: points[..., 0].size].reshape(*points.shape[:-1], *column.shape[1:])
@@ -304,7 +303,7 @@ class MixtureModel:
         scaled = [np.sqrt(gk) * row @ frame for gk, row, frame in zip(g, rows, self._frames, strict=True)]
         shift = np.asarray(self._channels._front(jnp.asarray(g))) @ self.law.mean
         found = self._channels.posterior(jnp.asarray(g), jnp.asarray(np.concatenate(scaled, axis=1) - shift))
-        weights, means, covariances = (np.asarray(part) for part in found)
+        weights, means, covariances = (np.asarray(part) for part in resolved(found))
         mean = np.einsum("nj,njd->nd", weights, means)
         centred = means - mean[:, None]
         own = np.broadcast_to(covariances, (weights.shape[1], *covariances.shape[1:]))
@@ -315,13 +314,13 @@ class MixtureModel:
         )
 
     def _evaluated(self, quantity: str, logsnr: LogSNR) -> Any:
-        return _in_blocks(quantity, self._channels, logsnr_array(logsnr, scales=self.scales))
+        return resolved(_in_blocks(quantity, self._channels, logsnr_array(logsnr, scales=self.scales)))
 
     def _steps(self, start: LogSNR, stop: LogSNR) -> Any:
         begin = logsnr_array(start, scales=self.scales, name="start")
         end = logsnr_array(stop, scales=self.scales, name="stop")
         pairs = _pairs(begin, end)
-        return _in_blocks("step", self._channels, pairs[..., 0, :], pairs[..., 1, :])
+        return resolved(_in_blocks("step", self._channels, pairs[..., 0, :], pairs[..., 1, :]))
 
     def tree_flatten(self) -> tuple[tuple[MixtureChannels], tuple[Any, ...]]:
         """Mixture and draws as a JAX tree."""
@@ -371,6 +370,10 @@ def _metric(channels: MixtureChannels, point: Any) -> Any:
     return tuple(0.5 * (g[:, None] * part * g) for part in _summed(channels, channels.gram(g)))
 
 
+def _coupling(channels: MixtureChannels, point: Any) -> Any:
+    return _normalized(_summed(channels, channels.gram(jnp.exp(point)))[0])
+
+
 def _surface(channels: MixtureChannels, point: Any) -> Any:
     g = jnp.exp(point)
     found = channels.surface(g)
@@ -391,6 +394,7 @@ _QUANTITIES: dict[str, Callable[..., Any]] = {
     "mutual_information": _information,
     "mmse": _mmse,
     "metric": _metric,
+    "coupling": _coupling,
     "surface": _surface,
     "step": _step,
 }
