@@ -162,7 +162,7 @@ class HaarTree:
         return self._gram(g)[0]
 
     def _gram(self, g: Scales) -> tuple[Float[Array, "scales scales"], Scales]:
-        """`||Phi_kl||^2`, and the part of its diagonal that lies between different blocks."""
+        """`||Phi_kl||^2`, and the part of its diagonal that lies between different blocks, times `g_k^2`."""
         blocks, top = self._up(g)
         reach = self._down(g, blocks)
         count = len(g)
@@ -181,13 +181,13 @@ class HaarTree:
             for i in range(4):
                 for j in range(i):
                     own = own + d[i] ** 2 * pi[j] * rest[i] + d[j] ** 2 * pi[i] * rest[j]
-                    gap = block.r[i] * block.r[j] * (c[i] - c[j])
+                    gap = block.r[i] * block.r[j] * (c[i] - c[j]) / _nonzero(s)
                     mean = mean + w[i] * w[j] * gap**2
             result[level, level] += jnp.sum(own)
             folded = [_fold(below) for below in spread]
             fall = g[level] - reach[level]
             for i in range(4) if folded else ():
-                here = w[i] * d[i] ** 2 / total**2
+                here = d[i] / total * fall
                 for j in range(4):
                     # details against one member: squares over pairs of members, the pair with i itself first
                     if j == i:
@@ -196,24 +196,24 @@ class HaarTree:
                     detail = w[j] * d[i] ** 2 * (lift / total) ** 2
                     for other in range(j):
                         if other != i:
-                            gap = block.r[j] * block.r[other] * (c[j] - c[other])
-                            detail = detail + here * fall**2 * w[j] * w[other] * gap**2
-                    cross = here * fall**2 * w[j] * d[j] ** 2
+                            gap = here * block.r[j] * block.r[other] * (c[j] - c[other])
+                            detail = detail + w[i] * w[j] * w[other] * gap**2
+                    cross = here * d[j]
                     for k, (below, _) in enumerate(folded):
                         result[k, level] += jnp.sum(detail * below[i])
                         for m in range(k, len(folded)):
-                            pairs = jnp.sum(cross * below[i] * folded[m][0][j])
-                            result[k, m] += pairs
+                            shares = w[i] * w[j] * below[i] * folded[m][0][j]
+                            result[k, m] += jnp.sum(cross**2 * shares)
                             if k == m:
-                                between[k] += pairs
+                                between[k] += jnp.sum((g[k] * cross) ** 2 * shares)
             for k, (_, loose) in enumerate(folded):
                 for a, below_alone in zip(block.alone, loose, strict=True):
                     left = (a / (1.0 + g[level] * a)) ** 2
                     result[k, level] += jnp.sum(left * below_alone)
             spread = [
-                sum(w[i] * d[i] ** 2 * below[i] for i in range(4)) / _nonzero(s) ** 2 for below, _ in folded
+                sum(w[i] * (d[i] / _nonzero(s)) ** 2 * below[i] for i in range(4)) for below, _ in folded
             ]
-            spread.append(mean / _nonzero(s) ** 2)
+            spread.append(mean)
         left = (top / (1.0 + g[-1] * top)) ** 2
         for k, below in enumerate(spread):
             result[k, count - 1] += jnp.sum(left * below)
@@ -283,14 +283,12 @@ class HaarTree:
             details = sum(d * rest for d, rest in zip(block.d, _sum_without(omega), strict=True)) / total
             alone = [(1.0 / (1.0 + g[level] * a), a) for a in block.alone]
             squares.append(
-                jnp.sum(first**2 - 2.0 * second)
-                + sum(jnp.sum(r**2) for r, _ in alone)
-                + g[level] ** 2 * between[level]
+                jnp.sum(first**2 - 2.0 * second) + sum(jnp.sum(r**2) for r, _ in alone) + between[level]
             )
             traces.append(
                 jnp.sum(first * details - trace)
                 + sum(jnp.sum(a * r**2) for r, a in alone)
-                - g[level] * between[level]
+                - between[level] / g[level]
             )
         r = 1.0 / (1.0 + g[-1] * top)
         return jnp.stack([*squares, jnp.sum(r**2)]), jnp.stack([*traces, jnp.sum(top * r**2)])
@@ -350,7 +348,7 @@ class PyramidTree:
         return self._gram(g)[0]
 
     def _gram(self, g: Scales) -> tuple[Float[Array, "scales scales"], Scales]:
-        """`||Phi_kl||^2`, and the part of its diagonal that lies between different nodes."""
+        """`||Phi_kl||^2`, and the part of its diagonal that lies between different nodes, times `g_k^2`."""
         _, after = self._up(g)
         reach = self._down(g, after)
         count = len(after)
@@ -365,23 +363,23 @@ class PyramidTree:
             if level == count - 1:
                 break
             folded = [_fold(below)[0] for below in spread]
-            shares = [w * di**2 for w, di in zip(self._weights[level], _fold(d)[0], strict=True)]
-            s = sum(w * di for w, di in zip(self._weights[level], _fold(d)[0], strict=True))
+            w, members = self._weights[level], _fold(d)[0]
+            s = sum(wi * di for wi, di in zip(w, members, strict=True))
             precision = g[level + 1] + reach[level + 1]
-            link = (precision / (1.0 + precision * s)) ** 2
+            link = precision / (1.0 + precision * s)
             for i in range(4):
                 for j in range(4):
                     if i == j:
                         continue
-                    cross = link * shares[i] * shares[j]
+                    cross = link * members[i] * members[j]
                     for k in range(level + 1):
                         for m in range(k, level + 1):
-                            pairs = jnp.sum(cross * folded[k][i] * folded[m][j])
-                            result[k, m] += pairs
+                            shares = w[i] * w[j] * folded[k][i] * folded[m][j]
+                            result[k, m] += jnp.sum(cross**2 * shares)
                             if k == m:
-                                between[k] += pairs
+                                between[k] += jnp.sum((g[k] * cross) ** 2 * shares)
             spread = [
-                sum(share * b for share, b in zip(shares, below, strict=True)) / _nonzero(s) ** 2
+                sum(wi * (di / _nonzero(s)) ** 2 * b for wi, di, b in zip(w, members, below, strict=True))
                 for below in folded
             ]
         matrix = jnp.stack(
@@ -400,8 +398,8 @@ class PyramidTree:
         squares, traces = [], []
         for k, (c, d, theta) in enumerate(zip(before, after, self._down(g, after), strict=True)):
             keep = (1.0 + theta * c) / (1.0 + (g[k] + theta) * c)
-            squares.append(jnp.sum(keep**2) + g[k] ** 2 * between[k])
-            traces.append(jnp.sum(keep * d / (1.0 + theta * d)) - g[k] * between[k])
+            squares.append(jnp.sum(keep**2) + between[k])
+            traces.append(jnp.sum(keep * d / (1.0 + theta * d)) - between[k] / g[k])
         return jnp.stack(squares), jnp.stack(traces)
 
 

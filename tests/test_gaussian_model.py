@@ -228,7 +228,19 @@ def test_steps_too_large_for_products_stay_finite(representation):
     assert np.isfinite(jax.jit(jax.grad(model.step_kl, argnums=(0, 1)))(start, stop)).all()
 
 
-@pytest.mark.parametrize("name", ["single", "pyramid", "cosines", "bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "single",
+        "pyramid",
+        "pyramid of three",
+        "haar of three",
+        "cosines",
+        "nearest",
+        "bilinear",
+        "bicubic",
+    ],
+)
 def test_one_scale_exact_and_another_pure_noise(name, monkeypatch):
     """At +-200 nats squares of what is left reach 1e-348; what they are divided by does too."""
     monkeypatch.setattr(reference, "DIGITS", 400)  # 1 - g Phi is 1e-87 of one, and inverses lose 174 digits
@@ -239,7 +251,8 @@ def test_one_scale_exact_and_another_pure_noise(name, monkeypatch):
         exact = Digits(variances, masks=bands(representation.cutoffs, size))
     else:
         exact = Digits(variances, operators=list(representation.matrices((size, size)).values()))
-    points = np.array([[200.0, -200.0], [-200.0, 200.0], [200.0, 0.0]])[:, : len(model.scales)]
+    points = np.array([[200.0, -200.0, 200.0], [-200.0, 200.0, -200.0], [200.0, 0.0, 0.0]])
+    points = points[:, : len(model.scales)]
     stops = np.stack([np.maximum(points, stop) for stop in (-199.0, 1.0, 200.0)])
     found = everything(model, points, stops)
     costs = found.pop("step_kl")
@@ -254,9 +267,9 @@ def test_one_scale_exact_and_another_pure_noise(name, monkeypatch):
             assert relative_error(value[i], truth, scale) < MANY_DIGITS, f"{quantity} at {point}"
         for stop, cost in zip(stops[:, i], costs[:, i], strict=True):
             assert relative_error(cost, exact.step_kl(point, stop)) < MANY_DIGITS, f"{point} to {stop}"
-    if name == "pyramid":
-        slope = jax.jit(jax.jacobian(model.coupling))(points[0])
-        assert np.isfinite(slope).all()
+    if name in ("pyramid", "pyramid of three", "nearest"):
+        slopes = jax.jit(jax.jacobian(lambda point: (model.metric(point), model.coupling(point))))(points[0])
+        assert all(np.isfinite(slope).all() for slope in slopes)
 
 
 def test_coupling_of_a_silent_scale_has_a_derivative():
