@@ -258,7 +258,10 @@ class _Search:
         """The bounds, raised to the floor of all linear representations where that is higher."""
         if self.objective == PathKL() and isinstance(self.model, GaussianModel):
             counts = np.arange(1, self.steps + 1)
-            ratios = self.model.log_precision_ratios(self.first, self.last)
+            try:
+                ratios = self.model.log_precision_ratios(self.first, self.last)
+            except ValueError:  # no digits of it left, so far apart are the ends
+                return bounds
             rates = ratios / counts[:, None]
             excess = np.where(rates < 1e-5, 0.5 * rates**2, np.expm1(rates) - rates)
             bounds = np.maximum(bounds, 0.5 * counts * excess.sum(axis=1))
