@@ -7,7 +7,7 @@ least never behind, if the ratio of speeds w_L/w_H grows all the way: if at ever
 weighted by their squares m², know more on average (m = cg/(1 + cg)) than those of the coarse scale.
 
 For one low mode and n − 1 equal details, of which the coarse scale is the mean over n pixels, this holds at all noise
-levels if and only if the low mode has at most n + 1 times the variance of a detail: 5 for means over 2x2 pixels, 3 over
+levels if and only if the low mode has at most n + 1 times the variance of a detail: 5 for means over 2x2 pixels, 3 for
 pairs. At the noisy end it holds for any details.
 
 Why it matters: a small nominal lead of the coarse scale was read as guidance. Denoisers without any would ask for it,

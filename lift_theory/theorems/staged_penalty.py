@@ -8,10 +8,10 @@ costs at most K times what any path costs, in the limit of many steps. Independe
 For scalar scales a stage is its own shortest way, since it changes the precision in one direction only. Its length is
 √2 times the information it gains. Information adds up to the same amount in any order, so every order costs the same
 to leading order: I²/n nats. Against any path that is at most (Σ log r_j)²/Σ log² r_j times as much, where r_j are the
-eigenvalues of P_0⁻¹P_n: at most the number of them that are not 1, the smaller of K and the dimension of the data.
+eigenvalues of P_0⁻¹P_n: at most the number of them that are not 1, which is at most K.
 
-Why it matters: independent scales have no monopoly on "staging costs up to K times as much". Dependence, of which a
-pyramid consists, does not make it worse and gives no reason for an order.
+Why it matters: "staging costs up to K times as much" is not a matter of independence. Dependent scales, such as those
+of a pyramid, are by themselves no reason for an order.
 
 What it does not say: a scale of many coefficients that move by one clock is not on its shortest way, and then the
 bound can fail. Let scale 1 observe modes W and U and scale 2 modes U and V, all of prior variance 1, with one mode in W
