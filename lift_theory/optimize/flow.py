@@ -72,7 +72,7 @@ def flow_program(edges: Float[np.ndarray, "points points"], steps: int) -> FlowS
     leaving = [*(leave @ flow for flow in flows), unit[-1]]
     balance = [a - b == 0 for a, b in zip(arriving, leaving, strict=True)]
     problem = cvxpy.Problem(cvxpy.Minimize(sum(edges[p, q] @ flow for flow in flows)), balance)
-    problem.solve(solver=cvxpy.HIGHS)
+    problem.solve(solver=cvxpy.SCIPY, scipy_options={"method": "highs"})
     if problem.status != cvxpy.OPTIMAL:
         raise ValueError(
             f"the last point cannot be reached from the first in exactly {steps} steps over the finite edges "
