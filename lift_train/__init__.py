@@ -46,6 +46,6 @@ def __getattr__(name: str) -> Any:
         if error.name not in ("torch", "safetensors"):
             raise
         raise ModuleNotFoundError(
-            f"lift_train.{name} needs PyTorch; install the extra: pip install 'lift-theory[train]'",
+            f"lift_train.{name} needs PyTorch; install the extra 'train': pip install -e '.[train]' in a clone",
             name=error.name,
         ) from error

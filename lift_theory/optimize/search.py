@@ -118,12 +118,21 @@ def optimal_path(
         gap: relative gap to prove, 0 for all starts and as narrow a gap as the work allowed for the proof gives.
 
     Raises:
-        TypeError: if `steps` or `points` is not an integer.
+        TypeError: if `steps` or `points` is not an integer, or model or objective of the wrong kind.
         ValueError: if an end is not finite, the ends are out of order, `points` is below 2, or
             `gap` is not between 0 and 1.
     """
     began = time.perf_counter()
     objective = PathKL() if objective is None else objective
+    if not hasattr(model, "scales"):
+        raise TypeError(
+            f"model must be an error-surface model such as GaussianModel; got {type(model).__name__}. "
+            "A spectrum becomes one with GaussianModel(spectrum, SingleScale())."
+        )
+    if isinstance(objective, type) or not (
+        isinstance(objective, SearchingObjective) or hasattr(objective, "step_costs")
+    ):
+        raise TypeError(f"objective must be one such as PathKL() or OutputError(DDIM()); got {objective!r}.")
     steps = whole_number(steps, name="steps", least=1)
     points = whole_number(points, name="points", least=2)
     gap = real_number(gap, name="gap")

@@ -321,3 +321,16 @@ def test_many_scales_are_searched_without_a_lattice():
     assert 0.95 * found.cost < found.lower_bound < found.cost
     assert np.isinf(found.costs_by_steps[:-1]).all()
     assert found.costs_by_steps[-1] == found.cost
+
+
+@pytest.mark.parametrize(
+    ("model", "objective", "words"),
+    [
+        (lt.Spectrum(np.ones((2, 2))), None, "SingleScale"),
+        (lt.GaussianModel(lt.Spectrum(np.ones((2, 2))), lt.SingleScale()), "ddim", "OutputError"),
+        (lt.GaussianModel(lt.Spectrum(np.ones((2, 2))), lt.SingleScale()), lt.PathKL, "OutputError"),
+    ],
+)
+def test_what_is_no_model_or_objective_is_refused(model, objective, words):
+    with pytest.raises(TypeError, match=words):
+        lt.optimal_path(model, 4, objective=objective)
