@@ -75,6 +75,9 @@ class Spectrum:
         object.__setattr__(self, "variances", _frozen(variances))
         object.__setattr__(self, "channel_basis", basis)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, mean variance {self.variances.mean():.4g})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Image shape, (H, W) or (C, H, W)."""
@@ -139,6 +142,11 @@ class Spectrum:
         array = real_array(images, name="images")
         if array.ndim not in (3, 4) or array.size == 0:
             raise ValueError(f"images must have shape (n, H, W) or (n, H, W, C); got shape {array.shape}.")
+        if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] > 4:
+            raise ValueError(
+                f"images must have their channels last, (n, H, W, C); shape {array.shape} looks like channels first. "
+                "Turn it with np.moveaxis(images, 1, -1)."
+            )
         if np.abs(array).max() > 20:
             raise ValueError(
                 f"images must be scaled to [-1, 1]; the values span [{array.min():g}, {array.max():g}]. "

@@ -16,6 +16,9 @@ from lift_theory.gaussian import _WORK, PREDICTIONS, LogSNR, _evaluate, _pairs
 if TYPE_CHECKING:
     import xarray
 
+LEAST_POINTS = 4
+"""Log-SNRs per scale that a fit needs."""
+
 
 @jax.tree_util.register_pytree_node_class
 class MeasuredModel:
@@ -178,7 +181,7 @@ def _read(surface: Any) -> tuple[list[np.ndarray], tuple[int, ...], np.ndarray, 
         )
     axes = [real_array(surface[dim].values, name=dim) for dim in dims]
     for dim, axis in zip(dims, axes, strict=True):
-        if len(axis) < 4 or np.any(np.diff(axis) <= 0):
+        if len(axis) < LEAST_POINTS or np.any(np.diff(axis) <= 0):
             raise ValueError(
                 f"{dim} must hold at least four increasing log-SNRs; got {axis}. Measure a finer grid."
             )

@@ -136,7 +136,8 @@ def _field(
         )
     if surface.sizes.get("scale") != 2:
         raise ValueError(
-            f"a picture needs a surface of two scales; this one has {surface.sizes.get('scale', 'none')}."
+            f"a picture needs a surface of two scales; this one has {surface.sizes.get('scale', 'none')}. "
+            "Plot surface['mmse'] against its log-SNRs where there is one."
         )
     if quantity not in surface.data_vars:
         raise ValueError(f"quantity must be one of {sorted(map(str, surface.data_vars))}; got {quantity!r}.")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import lift_theory as lt
+from lift_theory.measured import LEAST_POINTS
 from lift_train import data, measure, metrics
 from lift_train.checkpoints import read_json
 from lift_train.config import TrainConfig
@@ -132,6 +133,10 @@ class Measure(_OfARun):
 
     def run(self, console: Console) -> None:
         """Measure, find the best path, and say where both are."""
+        if self.points < LEAST_POINTS:
+            raise ValueError(
+                f"points must be at least {LEAST_POINTS}, or no path can be found; got {self.points}."
+            )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         images = self.images()
         chosen = evenly(len(images.held_out), self.n)

@@ -61,6 +61,9 @@ class Images:
     preparation: str
     bounded: bool = True
 
+    def __repr__(self) -> str:
+        return f"Images({self.name!r}, train={self.train.shape}, held_out={self.held_out.shape})"
+
     def __post_init__(self) -> None:
         """Check the form and range of both parts, and that they are apart."""
         for part, array, sources in (

@@ -143,6 +143,7 @@ def test_images():
         lambda: lt.Spectrum.from_images(np.full((2, 4, 4), 255.0)), "images must be scaled to [-1, 1]", "255"
     )
     expect(lambda: lt.Spectrum.from_images(np.zeros((4, 4))), "images must have shape", "(4, 4)")
+    expect(lambda: lt.Spectrum.from_images(np.zeros((2, 3, 8, 8))), "channels last", "(2, 3, 8, 8)")
     expect(lambda: lt.Spectrum.from_images(np.zeros((0, 4, 4))), "images must have shape", "(0, 4, 4)")
     expect(lambda: lt.Spectrum.from_images(np.ones((2, 4, 4))), "positive somewhere")
     expect(lambda: lt.Spectrum.from_images(np.full((2, 4, 4), np.nan)), "images must not contain NaN")

@@ -82,6 +82,9 @@ class OptimizedPath:
     bounds_by_steps: Float[np.ndarray, " steps"]
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"OptimizedPath({self.path!r}, cost={self.cost:.6g}, lower_bound={self.lower_bound:.6g})"
+
     @property
     def gap(self) -> float:
         """Largest possible relative saving, `1 - lower_bound / cost`."""

@@ -94,6 +94,7 @@ def test_a_path_is_found_where_none_is_given(trained, tmp_path, capsys):
         (("train", "--out", "x", "--data", "fotos"), "did you mean 'photos'?"),
         (("train", "--out", "x", "--noise.low", "3", "--noise.high", "2"), "low must lie below high"),
         (("train", "--like", "nowhere", "--out", "x"), "does not exist"),
+        (("measure", "--run", "nowhere", "--points", "2"), "points must be at least 4"),
     ],
 )
 def test_bad_input_ends_with_its_message(tmp_path, monkeypatch, capsys, words, told):
