@@ -123,7 +123,9 @@ def mode_cascade(shape: tuple[int, ...], levels: int, kernel: str) -> list[tuple
         own = rest.diagonal().reshape(height, width)
         vertical, horizontal = lost[0][:, None], lost[1]
         own[: height // 2, : width // 2] = vertical + horizontal - vertical * horizontal
-        rest.setdiag(own.ravel())
+        rest = (
+            rest - sparse.diags(rest.diagonal()) + sparse.diags(own.ravel())
+        )  # setdiag of SciPy 1.14.0 errs
         cascade.append((means, (rest @ means).tocsr()))
         means = average @ means
     return [*cascade, (means, means)]
