@@ -79,27 +79,30 @@ def _in_a_process(code: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-SURFACE_MEMORY = """
+PEAK = """
 import re, numpy as np, lift_theory as lt, xarray
 def peak():  # of this program alone, in KiB; resource.getrusage would count the parent's memory at the fork
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+"""
+SURFACE_MEMORY = (
+    PEAK
+    + """
 model = lt.GaussianModel(lt.Spectrum.power_law(({channels}, {size}, {size})), lt.{representation}())
 before = peak()
 lt.error_surface(model, np.linspace(-9, 9, {points}))
 print((peak() - before) / 1024)
 """
-
-
-MIXTURE_MEMORY = """
-import re, numpy as np, lift_theory as lt, xarray
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+)
+MIXTURE_MEMORY = (
+    PEAK
+    + """
 means = np.random.default_rng(0).standard_normal((256, 16))
 law = lt.GaussianMixture(np.full(256, 1 / 256), means, 0.1, (4, 4))
 before = peak()
 lt.error_surface(lt.MixtureModel(law, lt.AveragePyramid(), draws=10_000), np.linspace(-9, 9, 12))
 print((peak() - before) / 1024)
 """
+)
 
 
 def surfaces(repetitions: int) -> list[Figure]:
