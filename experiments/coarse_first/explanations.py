@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.coarse_first.verdicts import DETERMINED, pays_below, percent_of_floor, price_ratio, ratio
+from experiments.coarse_first.verdicts import (
+    DETERMINED,
+    mix_predicted,
+    pays_below,
+    percent_of_floor,
+    price_ratio,
+    ratio,
+)
 
 
 def explain(results: dict[str, Any]) -> list[str]:
@@ -40,6 +47,16 @@ def _reason(verdict: dict[str, Any], results: dict[str, Any]) -> str:
             f"part determines the cluster the fine leg is shorter, {tied['fine_length']:.1f}, and a quarter of the price gives "
             f"{price_ratio(bands['hierarchical'], 1 / 4, 'staged')} times lock-step. That is what guidance is worth, and only "
             "with cheap steps."
+        )
+    if name == "mixed":
+        worst = max(bands.values(), key=lambda row: price_ratio(row, 1 / 16, "mixed").mean)
+        others = [price_ratio(row, 1 / 16, "mixed").mean for row in bands.values() if row is not worst]
+        return (
+            f"the largest ratio is {price_ratio(worst, 1 / 16, 'mixed').mean:.4f}, of {results['labels'][worst['law']]}. Its fine "
+            f"leg is {worst['priced']['fine_length']:.2f} long against {worst['priced']['coarse_length']:.1f} of the coarse one: "
+            f"lengths promise {100 * (1 - mix_predicted(worst)):.1f} % at best, and what the search on its own draws made of the staged "
+            "path is no better on the draws that judge. That a limit of exactly one leaves no room for this was not foreseen. For the "
+            f"other laws the ratio is {min(others):.2f} to {max(others):.2f}."
         )
     if name == "ten_lock_step":
         ten = results["residuals"][0]
