@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -131,6 +132,31 @@ def test_covariances_of_their_own_may_be_equal():
         np.testing.assert_allclose(value, other[name], rtol=1e3 * ROUND_OFF, err_msg=name)
     costs = [m.step_kl(POINTS, POINTS + np.array([1.0, 2.0])) for m in models]
     np.testing.assert_allclose(*costs, rtol=QUADRATURE)
+
+
+@pytest.mark.parametrize("representation", [lt.HaarBands(), lt.AveragePyramid()], ids=["bands", "pyramid"])
+def test_many_components_of_which_few_are_likely(representation):
+    """All of them in noise, some, or one; with weights that differ, and where residuals have to be whitened."""
+    generator = np.random.default_rng(4)
+    count, size = 70, 16
+    factor = generator.standard_normal((size, size)) / 4
+    shared = (0.3 * factor @ factor.T + 0.05 * np.eye(size))[None]
+    weights, means = generator.dirichlet(np.ones(count)), 0.6 * generator.standard_normal((count, size))
+    laws = [
+        lt.GaussianMixture(weights, means, covariance, (4, 4))
+        for covariance in (shared, np.repeat(shared, count, axis=0))
+    ]
+    points = np.array(
+        [[-8.0, -8.0], [-2.0, -3.0], [2.5, 1.0], [3.0, 3.0], [6.0, 5.0], [20.0, 4.0], [20.0, 20.0]]
+    )
+    models = [lt.MixtureModel(law, representation, draws=600) for law in laws]
+    one, other = (model.surface(points) for model in models)
+    for name, value in one.items():
+        scale = np.abs(value).reshape(len(value), -1).max(axis=1).reshape(-1, *[1] * (value.ndim - 1))
+        np.testing.assert_allclose(value / scale, other[name] / scale, atol=DENSE, err_msg=name)
+    gradients = [jax.grad(lambda p, m=m: jnp.sum(m.mmse(p)) + jnp.sum(m.metric(p))) for m in models]
+    for point in points[[1, 3, 4]]:
+        np.testing.assert_allclose(gradients[0](point), gradients[1](point), rtol=DENSE)
 
 
 def test_identities_hold_within_their_spread(law):
@@ -338,6 +364,15 @@ def test_the_ends_of_the_range(law):
             method(np.array([noisy, [200.0]]))
     with pytest.raises(ValueError, match="have none left"):
         model.step_kl([150.0], [200.0])
+
+
+def test_clean_data_of_one_mean_leave_the_component_in_doubt():
+    """Ten nats of SNR more tell every coefficient five nats more of its value, and nothing more of its component."""
+    law = lt.GaussianMixture([0.4, 0.6], np.zeros((2, 2)), [1.0, 4.0])
+    model = lt.MixtureModel(law, lt.SingleScale(), draws=200)
+    less, more = (float(model.mutual_information([point])) for point in (30.0, 40.0))
+    assert more - less == pytest.approx(10.0, abs=1e-6)
+    assert float(model.standard_errors([40.0]).mutual_information) > 0.01
 
 
 def test_points_seen_by_an_exact_and_a_noisy_scale():

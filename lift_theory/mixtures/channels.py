@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -40,6 +41,16 @@ QUADRATURE = 20
 """Nodes along one step, spread evenly in the logarithm of its SNR."""
 CELLS = 1 << 16
 """Entries of the arrays that one chunk of draws needs for each component: what stays in the cache is fastest."""
+FEW = (16, 64)
+"""Numbers of components that second moments are computed for, where no more are likely."""
+NEGLIGIBLE = 1e-20
+"""Responsibility that does not count."""
+SHARP = 1e7
+"""Variance times SNR above which residuals are whitened before they are squared."""
+CHUNK_WORK = 3
+"""Pairs that take as long as what is done once for a chunk."""
+TINY = 1e-300
+"""Added under a square root, whose derivative at zero is not finite."""
 
 PerDraw = dict[str, Any]
 """Arrays with one row per draw."""
@@ -57,9 +68,12 @@ class MixtureChannels:
     """Square roots of the covariances: one for all components or one each."""
     operators: Float[Array, "rows size"]
     """All scales stacked, with as many rows as each has rank."""
+    basis: Float[Array, "size seen"]
+    """Orthonormal; all that scales see, the last scale first."""
     membership: Float[Array, "rows scales"]
     """One where a row belongs to a scale."""
     component: Int[Array, "chunks pairs"]
+    """The same for a whole chunk if components have covariances of their own."""
     inner: Float[Array, "chunks pairs size"]
     """Deviations from the component's mean."""
     noise: Float[Array, "chunks pairs rows"]
@@ -84,25 +98,29 @@ class MixtureChannels:
             else deviation @ roots[0]
         )
         noise = generator.standard_normal((pairs, sum(rows)))
-        work = law.components * (sum(rows) if len(roots) > 1 else 1)
-        chunk = int(np.clip(CELLS // work, 1, pairs))
-        filler = -pairs % chunk
+        if len(roots) > 1:
+            chunk, order = _by_component(
+                component, law.components, max(1, 2 * CELLS // (law.components * sum(rows)))
+            )
+        else:
+            chunk = int(np.clip(CELLS // law.components, 1, pairs))
+            order = np.concatenate([np.arange(pairs), np.full(-pairs % chunk, -1)])
 
         def chunked(array: np.ndarray) -> Array:
-            padded = np.concatenate([array, np.repeat(array[-1:], filler, axis=0)])
-            return jnp.asarray(padded.reshape(-1, chunk, *array.shape[1:]))
+            return jnp.asarray(array[order].reshape(-1, chunk, *array.shape[1:]))
 
-        padded_share = np.concatenate([share, np.zeros(filler)])
+        share = np.append(share, 0.0)
         return cls(
             weights=jnp.asarray(law.weights),
             means=jnp.asarray(law.means - law.mean),
             roots=jnp.asarray(roots),
             operators=jnp.asarray(np.concatenate(operators)),
+            basis=jnp.asarray(_basis(np.concatenate(operators[::-1]))),
             membership=jnp.asarray(np.repeat(np.eye(len(rows)), rows, axis=0)),
             component=chunked(component),
             inner=chunked(inner),
             noise=chunked(noise),
-            share=jnp.asarray(padded_share.reshape(-1, chunk)),
+            share=chunked(share),
         )
 
     def information(self, g: Float[Array, " scales"]) -> Any:
@@ -207,25 +225,14 @@ class MixtureChannels:
         return jnp.log(self.weights) + jnp.sum(jnp.log(jnp.diagonal(whitener, axis1=1, axis2=2)), axis=1)
 
     def _posterior(self, g: Float[Array, " scales"]) -> _Shared | _Own:
+        if len(self.roots) > 1:
+            return self._own_posterior(g)
         front = self._front(g)
         inner, whitener = self._roots_of(front)
+        log_weights = self._log_weights(whitener)
         reach = self.operators @ self.roots @ jnp.swapaxes(inner, 1, 2)
         covariance = reach @ jnp.swapaxes(reach, 1, 2)
-        log_weights = self._log_weights(whitener)
         means = self.means @ self.operators.T
-        if len(self.roots) > 1:
-            seen = jnp.swapaxes(front @ self.roots, 1, 2)
-            return _Own(
-                membership=self.membership,
-                log_weights=log_weights,
-                front=front,
-                whitener=whitener,
-                covariance=covariance,
-                weights=self.weights,
-                seen=self.means @ front.T,
-                means=means,
-                gain=self.operators @ self.roots @ seen @ jnp.swapaxes(whitener, 1, 2),
-            )
         back = self.means @ front.T @ front @ self.roots[0] @ inner[0].T @ reach[0].T
         return _Shared(
             membership=self.membership,
@@ -237,14 +244,43 @@ class MixtureChannels:
             means=means - back,
         )
 
+    def _own_posterior(self, g: Float[Array, " scales"]) -> _Own:
+        rows = self._front(g) @ self.basis
+        project = None
+        if rows.shape[0] > rows.shape[1]:
+            upper = jnp.linalg.cholesky(rows.T @ rows).T
+            project = jax.scipy.linalg.solve_triangular(upper, rows.T, trans=1)
+            rows = upper
+        front = rows @ self.basis.T
+        inner, whitener = self._roots_of(front)
+        seen_roots = front @ self.roots
+        reach = seen_roots @ jnp.swapaxes(inner, 1, 2)
+        covariance = reach @ jnp.swapaxes(reach, 1, 2)
+        seen = self.means @ front.T
+        i, j = np.triu_indices(len(front))
+        return _Own(
+            membership=self.membership,
+            g=g,
+            log_weights=self._log_weights(whitener),
+            weights=self.weights,
+            front=front,
+            project=project,
+            seen=seen,
+            covariance=jnp.moveaxis(covariance, 0, 2),
+            entries=covariance[:, i, j],
+            filtered=jnp.einsum("jde,je->dj", covariance, seen),
+            whitener=jnp.moveaxis(whitener, (2, 1, 0), (0, 1, 2)),
+            white=jnp.einsum("jer,jr->ej", whitener, seen),
+            sharp=jnp.max(jnp.sum(seen_roots**2, axis=2)) > SHARP,
+        )
+
     def _draws(self, posterior: _Shared | _Own, wanted: tuple[str, ...]) -> PerDraw:
         """Averages of the two signs for every pair."""
 
         @jax.checkpoint
         def chunk(of: Any) -> PerDraw:
             component, inner, noise = of
-            change = inner @ posterior.front.T + noise
-            found = posterior.of(component, change, wanted)
+            found = posterior.of(component, inner, noise, wanted)
             half = len(component)
             return {name: 0.5 * (value[:half] + value[half:]) for name, value in found.items()}
 
@@ -275,8 +311,8 @@ class _Shared:
     def gram(self) -> Array:
         return self.membership.T @ self.covariance**2 @ self.membership
 
-    def of(self, component: Array, change: Array, wanted: tuple[str, ...]) -> PerDraw:
-        change = change @ self.whitener.T
+    def of(self, component: Array, inner: Array, noise: Array, wanted: tuple[str, ...]) -> PerDraw:
+        change = (inner @ self.front.T + noise) @ self.whitener.T
         centre = self.seen[component]
         whitened = jnp.concatenate([centre + change, centre - change])
         logits = self.log_weights - 0.5 * jnp.sum(self.seen**2, axis=1) + whitened @ self.seen.T
@@ -303,51 +339,132 @@ class _Shared:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class _Own:
-    """Components with covariances of their own."""
+    """Components with covariances of their own, in coordinates u that the scales together observe with unit noise.
+
+    Given component j the posterior of u has a covariance G_j, and a mean that for a draw `y = m_i + c` of component i
+    is `m_i + G_j c - s_j`, `s_j = (1 - G_j) (m_i - m_j)`. All draws of a chunk come from one component, so that s_j
+    belongs to the chunk and only `G_j c` to the draw, with both signs. Responsibilities need but `c^T G_j c`, a matrix
+    product for all components; second moments are taken of those that some draw of the chunk could come from. Where
+    c is so large that the product would lose digits, residuals are whitened.
+    """
 
     membership: Any
+    g: Any
     log_weights: Any
-    front: Any
-    whitener: Any
-    covariance: Any
     weights: Any
+    front: Any
+    """From data to u, (u, size)."""
+    project: Any
+    """From rows to u and, transposed, back: orthonormal, (u, rows); none if rows are the coordinates."""
     seen: Any
-    """Means of the observations."""
-    means: Any
-    """Prior means of the coefficients of all scales."""
-    gain: Any
-    """From whitened residuals to posterior means of the coefficients."""
+    """Means m_j, (components, u)."""
+    covariance: Any
+    """G_j, (u, u, components)."""
+    entries: Any
+    """Those of G_j on the diagonal and above it, (components, entries)."""
+    filtered: Any
+    """G_j m_j, (u, components)."""
+    whitener: Any
+    """From y to white noise, (u, u, components)."""
+    white: Any
+    """Whitened means, (u, components)."""
+    sharp: Any
+    """Whether c is large."""
 
     @property
     def mmse(self) -> Array:
-        return self.weights @ jnp.diagonal(self.covariance, axis1=1, axis2=2) @ self.membership
+        return self.weights @ self._errors(jnp.moveaxis(self.covariance, 2, 0))["mmse"]
 
     @property
     def gram(self) -> Array:
-        squares = jnp.einsum("j,jde->de", self.weights, self.covariance**2)
-        return self.membership.T @ squares @ self.membership
+        return jnp.einsum(
+            "j,jkl->kl", self.weights, self._errors(jnp.moveaxis(self.covariance, 2, 0))["gram"]
+        )
 
-    def of(self, component: Array, change: Array, wanted: tuple[str, ...]) -> PerDraw:
-        centre = self.seen[component]
-        observed = jnp.concatenate([centre + change, centre - change])
-        residual = observed[:, None] - self.seen
-        white = jnp.einsum("njd,jed->nje", residual, self.whitener)
-        responsibility, entropy = _responsibilities(self.log_weights - 0.5 * jnp.sum(white**2, axis=-1))
+    def of(self, component: Array, inner: Array, noise: Array, wanted: tuple[str, ...]) -> PerDraw:
+        change = inner @ self.front.T + (noise if self.project is None else noise @ self.project.T)
+        size, count = self.filtered.shape
+        i, j = np.triu_indices(size)
+        mean = self.seen[component[0]]
+        apart = mean[:, None] - self.seen.T
+        shift = apart - (mean @ self.covariance.reshape(size, -1)).reshape(size, count) + self.filtered
+
+        def by_entries() -> tuple[Array, Array]:
+            squares = jnp.where(i == j, 1.0, 2.0) * change[:, i] * change[:, j]
+            return jnp.sum(apart * shift, axis=0) - squares @ self.entries.T, 2.0 * change @ shift
+
+        def whitened() -> tuple[Array, Array]:
+            rows = jnp.concatenate([mean[None], change])
+            white = (rows @ self.whitener.reshape(size, -1)).reshape(-1, size, count)
+            centre, around = white[0] - self.white, white[1:]
+            even = jnp.sum(centre**2, axis=0) + jnp.sum(around**2, axis=1)
+            return even, 2.0 * jnp.sum(centre * around, axis=1)
+
+        even, odd = jax.lax.cond(self.sharp, whitened, by_entries)
+        logits = self.log_weights - 0.5 * jnp.concatenate([even + odd, even - odd])
+        responsibility, entropy = _responsibilities(logits)
         found = {"entropy": entropy} if "entropy" in wanted else {}
         if "gram" not in wanted and "mmse" not in wanted:
             return found
-        means = self.means + jnp.einsum("nje,jde->njd", white, self.gain)
-        means = means - jnp.einsum("nj,njd->nd", responsibility, means)[:, None]
-        if "gram" not in wanted:
-            within = responsibility @ jnp.diagonal(self.covariance, axis1=1, axis2=2)
-            variance = within + jnp.einsum("nj,njd->nd", responsibility, means**2)
-            return found | {"mmse": variance @ self.membership - self.mmse}
-        phi = jnp.einsum("nj,jde->nde", responsibility, self.covariance)
-        phi = phi + jnp.einsum("njd,nje->nde", responsibility[..., None] * means, means)
+        likely = jax.lax.stop_gradient(jnp.max(responsibility, axis=0)) > NEGLIGIBLE
+        few = [number for number in FEW if number < count]
+        own = change @ self.covariance[..., component[0]]
+
+        def moments(chances: Array, shift: Array, covariance: Array, entries: Array) -> Array:
+            moved = (change @ covariance.reshape(size, -1)).reshape(len(change), size, -1)
+            return _second_moments(chances, shift, moved - own[..., None], entries)
+
+        def among(number: int) -> Array:
+            index = jnp.flatnonzero(likely, size=number, fill_value=0)
+            chances = responsibility[:, index] * (jnp.arange(number) < jnp.sum(likely))
+            return moments(chances, shift[:, index], self.covariance[..., index], self.entries[index])
+
+        def among_all() -> Array:
+            return moments(responsibility, shift, self.covariance, self.entries)
+
+        too_few = jnp.sum(jnp.sum(likely) > jnp.asarray(few, dtype=int))
+        phi = jax.lax.switch(too_few, [*(partial(among, number) for number in few), among_all])
+        errors = self._errors(phi)
         if "mmse" in wanted:
-            found["mmse"] = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership - self.mmse
-        blocks = jnp.einsum("dk,nde,el->nkl", self.membership, phi**2, self.membership)
-        return found | {"gram": blocks - self.gram}
+            found["mmse"] = errors["mmse"] - self.mmse
+        if "gram" in wanted:
+            found["gram"] = errors["gram"] - self.gram
+        return found
+
+    def _errors(self, phi: Float[Array, "draws u u"]) -> PerDraw:
+        """The mmse and gram of posterior covariances of u."""
+        if self.project is not None:
+            phi = jnp.swapaxes(phi @ self.project, 1, 2) @ self.project
+        mmse = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership
+        blocks = jnp.swapaxes(phi**2 @ self.membership, 1, 2) @ self.membership
+        return {"mmse": mmse / self.g, "gram": blocks / (self.g[:, None] * self.g)}
+
+
+def _second_moments(
+    responsibility: Float[Array, "draws components"],
+    shift: Float[Array, "u components"],
+    moved: Float[Array, "pairs u components"],
+    entries: Float[Array, "components entries"],
+) -> Float[Array, "draws u u"]:
+    """Posterior covariances: the average of those given the component, and the spread of the means."""
+    size = len(shift)
+    root = jnp.sqrt(responsibility + TINY)
+    means = root[:, None] * jnp.concatenate([moved - shift, -moved - shift])
+    first = jnp.einsum("nj,ndj->nd", root, means)
+    i, j = np.triu_indices(size)
+    place = np.zeros((size, size), dtype=int)
+    place[i, j] = place[j, i] = np.arange(len(i))
+    within = (responsibility @ entries)[:, place.ravel()].reshape(-1, size, size)
+    return within + jnp.einsum("ndj,nej->nde", means, means) - first[:, :, None] * first[:, None]
+
+
+def _basis(rows: Float[np.ndarray, "rows size"]) -> Float[np.ndarray, "size rank"]:
+    """Orthonormal columns that span the rows, beginning with the first of them."""
+    basis = np.linalg.qr(rows.T)[0]
+    rank = np.linalg.matrix_rank(rows)
+    if rank < basis.shape[1]:
+        basis = np.linalg.svd(rows)[2][:rank].T
+    return basis
 
 
 def _pairs(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -387,3 +504,16 @@ def _allocation(weights: Float[np.ndarray, " components"], pairs: int) -> Int[np
         else:
             counts[np.where(counts > 1, behind, np.inf).argmin()] -= 1
     return counts
+
+
+def _by_component(
+    component: Int[np.ndarray, " pairs"], components: int, most: int
+) -> tuple[int, Int[np.ndarray, " places"]]:
+    """The size of chunks that have one component each, and the pairs in their order, with -1 for a place left empty."""
+    groups = [np.flatnonzero(component == j) for j in range(components)]
+    counts = np.array([len(group) for group in groups])
+    sizes = np.arange(1, min(most, counts.max()) + 1)
+    work = [np.sum(-(-counts // size)) * (size + CHUNK_WORK) for size in sizes]
+    chunk = int(sizes[np.argmin(work)])
+    order = [np.append(group, np.full(-len(group) % chunk, -1)) for group in groups]
+    return chunk, np.concatenate(order)

@@ -20,10 +20,8 @@ from lift_theory.mixtures.law import GaussianMixture
 from lift_theory.paths import Path, checked_path
 from lift_theory.representations import Representation, _shape_of
 
-SURFACE_CHUNK = 32
-"""Grid points per compiled call; several calls run at once."""
 BLOCK = 8
-"""Points per compiled call elsewhere."""
+"""Points per compiled call."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -260,7 +258,7 @@ class MixtureModel:
         flat = points.reshape(-1, points.shape[-1])
         if len(flat) == 0:
             flat = np.zeros((1, points.shape[-1]))
-        columns = resolved(in_chunks(_surface_rows, self, flat, size=min(SURFACE_CHUNK, len(flat))))
+        columns = resolved(in_chunks(_surface_rows, self, flat, size=min(BLOCK, len(flat))))
         names = [f"{name}{suffix}" for name in _SURFACE for suffix in ("", "_standard_error")]
         return {
             name: column[: points[..., 0].size].reshape(*points.shape[:-1], *column.shape[1:])
