@@ -33,6 +33,13 @@ def ratio(row: dict[str, Any], path: str = "coarse_first") -> Estimate:
     return _over(other["cost"], best["cost"], other["difference_standard_error"], best["standard_error"])
 
 
+def difference(row: dict[str, Any], one: str, other: str) -> Estimate:
+    """Cost of one path less that of another, as a share of the optimum; errors are at most those of both."""
+    paths, best = row["paths"], row["paths"]["optimal"]["cost"]
+    error = paths[one]["difference_standard_error"] + paths[other]["difference_standard_error"]
+    return estimate((paths[one]["cost"] - paths[other]["cost"]) / best, error / best)
+
+
 def price_ratio(row: dict[str, Any], price: float, what: str) -> Estimate:
     """Cost at a price over that of lock-step ("staged"), or of the best mix over that of the staged path ("mixed")."""
     priced = row["priced"]
@@ -78,10 +85,10 @@ def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:
             name: ratio(bands[name])
             for name in ("independent", "hierarchical", DETERMINED, "scale_mixture", "photographs")
         },
-        "no_order": _less(independent, "coarse_first", "fine_first"),
+        "no_order": difference(independent, "coarse_first", "fine_first"),
         "determined_nothing_left": _largest(map(ratio, [bands[DETERMINED], *functions])),
         "determined_fine_first": ratio(bands[DETERMINED], "fine_first"),
-        "determined_lock_step": _less(bands[DETERMINED], "coarse_first", "lock_step"),
+        "determined_lock_step": difference(bands[DETERMINED], "coarse_first", "lock_step"),
         "pyramid": _least(ratio(row) for name, row in pyramid.items() if name != DETERMINED),
         "redundancy": _least(_redundancy(row, bands[name]) for name, row in pyramid.items()),
         "lead": max(row["lead"] for row in free),
@@ -109,13 +116,6 @@ def mix_predicted(row: dict[str, Any], price: float = 1 / 16) -> float:
 def _over(cost: float, base: float, difference_error: float, base_error: float) -> Estimate:
     quotient = cost / base
     return estimate(quotient, (difference_error + abs(quotient - 1) * base_error) / base)
-
-
-def _less(row: dict[str, Any], one: str, other: str) -> Estimate:
-    """Cost of one path less that of another, as a share of the optimum; errors are at most those of both."""
-    paths, best = row["paths"], row["paths"]["optimal"]["cost"]
-    error = paths[one]["difference_standard_error"] + paths[other]["difference_standard_error"]
-    return estimate((paths[one]["cost"] - paths[other]["cost"]) / best, error / best)
 
 
 def _redundancy(pyramid: dict[str, Any], bands: dict[str, Any]) -> Estimate:

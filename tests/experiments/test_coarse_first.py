@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torch.nn.functional import interpolate
 import experiments.coarse_first as job
 import lift_theory as lt
 from experiments.coarse_first import cases, figures, predictions, prices, residuals
+from experiments.coarse_first.answers import _near
 from experiments.coarse_first.explanations import explain
 from experiments.coarse_first.laws import CLUSTERS, SPREAD, Law, clustered, image
 
@@ -281,6 +283,20 @@ def test_every_failure_is_mentioned(results):
         predicted = [{**v, "verdict": verdict} for v in results["predictions"]]
         texts = explain({**results, "predictions": predicted})
         assert [text.split(words)[0] for text in texts] == [v["name"] for v in predicted]
+
+
+def test_an_l_that_is_all_the_search_found_is_no_optimum(results):
+    paths = deepcopy(results["phase"][0]["paths"])
+    paths["coarse_first"] = {**paths["optimal"], "difference_standard_error": 0.0}
+    found = {**results, "laws": [], "phase": [{**results["phase"][0], "paths": paths}]}
+    assert "make the difference in 1 of 1 cases." in _near(found)
+    paths["lock_step"] = {
+        **paths["optimal"],
+        "cost": 0.9 * paths["optimal"]["cost"],
+        "difference_standard_error": 0.01 * paths["optimal"]["cost"],
+    }
+    assert "in none of 1 cases. In 1 more the search ended at the L" in _near(found)
+    assert "by 0.100 ± 0.02 of its cost" in _near(found)
 
 
 def test_report_stands_alone_and_a_second_run_changes_nothing(finished):
