@@ -94,7 +94,7 @@ PRESETS = {
     "standard": Preset(
         components=6,
         laws=Sizes(steps=16, draws=1024, judged=8192, grid=19),
-        phase=Sizes(steps=12, draws=256, judged=2048, grid=13),
+        phase=Sizes(steps=12, draws=1024, judged=4096, grid=13),
         ties=tuple(TIES),
         fine=(1, 3, 6),
         exponents=(0.0, 2.0, 4.0),
