@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import simpson
 from scipy.stats import multivariate_normal
 from tolerances import AUTODIFF, DENSE, MONTE_CARLO_SIGMAS, QUADRATURE, ROUND_OFF
 
@@ -325,6 +326,23 @@ def test_tools_take_it_like_any_model(tmp_path):
     assert best.lower_bound == 0.0
     curve = lt.geodesic_curve(model, -5.0, 5.0, points=24)
     assert curve.length**2 / (2 * 40) == pytest.approx(lt.path_kl(model, curve.path(40)), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "ends", [([-60.0, -60.0], [15.0, 10.0]), ([0.0, -40.0], [0.5, 12.0]), ([-8.0, -8.0], [8.0, 8.0])]
+)
+def test_one_step_over_many_nats(law, ends):
+    """The divergence as an integral of the metric, by Simpson's rule on a dense grid."""
+    model = lt.MixtureModel(law, TWO, draws=24)
+    start, stop = (np.exp(np.array(end)) for end in ends)
+    reach = np.max(np.log(stop / start))
+    grid = np.linspace(0.0, reach, 2001)
+    progress = np.expm1(grid) / np.expm1(reach)
+    points = np.log(start + progress[:, None] * (stop - start))
+    change = (stop - start) / np.exp(points)
+    length = np.einsum("nkl,nk,nl->n", np.asarray(model.metric(points)), change, change)
+    expected = simpson((1 - progress) * length * np.exp(grid) / np.expm1(reach), x=grid)
+    assert float(model.step_kl(*ends)) == pytest.approx(expected, rel=3e-4)
 
 
 def test_shapes_and_transformations():

@@ -19,7 +19,7 @@ errors. The cost of a step is therefore defined by the one that keeps it positiv
 
     D(g + dg, g) = integral over t in (0, 1) of (1 - t) dg^T H(g + t dg) dg,    H_kl = E ||Phi_kl||^2 / 2,
 
-in closed form for given components, by Gauss-Legendre quadrature for the rest.
+in closed form for given components, by Gauss-Legendre quadrature in log-SNR for the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ from lift_theory.channels import LOST, DenseBlocks, _inverse_root
 from lift_theory.mixtures.law import GaussianMixture
 
 QUADRATURE = 20
-"""Nodes along one step, spread evenly in the logarithm of its SNR."""
+"""Nodes along one piece of a step."""
+PIECE = 8.0
+"""Log-SNR, nats, up to which a step is one piece; all pieces are equally long."""
+MOST_PIECES = 16
+"""Pieces of one step."""
 CELLS = 1 << 16
 """Entries of the arrays that one chunk of draws needs for each component: what stays in the cache is fastest."""
 FEW = (16, 64)
@@ -157,16 +161,25 @@ class MixtureChannels:
         base = self._given_component(lambda blocks: blocks.step(g, dg))
         nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE)
         reach = jax.lax.stop_gradient(jnp.maximum(jnp.max(jnp.log1p(dg / g)), 1e-3))
-        grown = jnp.exp(0.5 * (nodes + 1.0) * reach)
-        progress = (grown - 1.0) / jnp.expm1(reach)
-        measure = 0.5 * weights * reach * grown / jnp.expm1(reach) * (1.0 - progress)
+        pieces = jnp.clip(jnp.ceil(reach / PIECE), 1, MOST_PIECES)
 
         def node(total: Any, at: Any) -> tuple[Any, None]:
             t, weight = at
             _, excess = self.gram(g + t * dg)
             return total + weight * 0.5 * jnp.einsum("cnkl,k,l->cn", excess, dg, dg), None
 
-        return base, jax.lax.scan(node, jnp.zeros(self.share.shape), (progress, measure))[0]
+        def piece(total: Any, index: Any) -> tuple[Any, None]:
+            grown = jnp.exp((index + 0.5 * (nodes + 1.0)) * reach / pieces)
+            progress = (grown - 1.0) / jnp.expm1(reach)
+            measure = 0.5 * weights * reach / pieces * grown / jnp.expm1(reach) * (1.0 - progress)
+            return jax.lax.cond(
+                index < pieces,
+                lambda total: jax.lax.scan(node, total, (progress, measure))[0],
+                lambda total: total,
+                total,
+            ), None
+
+        return base, jax.lax.scan(piece, jnp.zeros(self.share.shape), jnp.arange(MOST_PIECES))[0]
 
     def posterior(
         self, g: Float[Array, " scales"], whitened: Float[Array, "draws rows"]
