@@ -271,13 +271,14 @@ class MixtureChannels:
         covariance = reach @ jnp.swapaxes(reach, 1, 2)
         seen = self.means @ front.T
         i, j = np.triu_indices(len(front))
+        scales = _Scales(membership=self.membership, g=g, project=project)
+        given = scales.errors(covariance)
         return _Own(
-            membership=self.membership,
-            g=g,
+            scales=scales,
             log_weights=self._log_weights(whitener),
-            weights=self.weights,
+            mmse=self.weights @ given["mmse"],
+            gram=jnp.einsum("j,jkl->kl", self.weights, given["gram"]),
             front=front,
-            project=project,
             seen=seen,
             covariance=jnp.moveaxis(covariance, 0, 2),
             entries=covariance[:, i, j],
@@ -351,6 +352,29 @@ class _Shared:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
+class _Scales:
+    """What the scales see of coordinates u that they together observe with unit noise."""
+
+    membership: Any
+    g: Any
+    project: Any
+    """From rows to u and, transposed, back: orthonormal, (u, rows); none if rows are the coordinates."""
+
+    def noise(self, rows: Float[Array, "draws rows"]) -> Float[Array, "draws u"]:
+        """The noise of u."""
+        return rows if self.project is None else rows @ self.project.T
+
+    def errors(self, phi: Float[Array, "draws u u"]) -> PerDraw:
+        """The mmse and gram of posterior covariances of u."""
+        if self.project is not None:
+            phi = jnp.swapaxes(phi @ self.project, 1, 2) @ self.project
+        mmse = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership
+        blocks = jnp.swapaxes(phi**2 @ self.membership, 1, 2) @ self.membership
+        return {"mmse": mmse / self.g, "gram": blocks / (self.g[:, None] * self.g)}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
 class _Own:
     """Components with covariances of their own, in coordinates u that the scales together observe with unit noise.
 
@@ -361,14 +385,13 @@ class _Own:
     c is so large that the product would lose digits, residuals are whitened.
     """
 
-    membership: Any
-    g: Any
+    scales: _Scales
     log_weights: Any
-    weights: Any
+    mmse: Any
+    """Given the component, on average."""
+    gram: Any
     front: Any
     """From data to u, (u, size)."""
-    project: Any
-    """From rows to u and, transposed, back: orthonormal, (u, rows); none if rows are the coordinates."""
     seen: Any
     """Means m_j, (components, u)."""
     covariance: Any
@@ -384,18 +407,8 @@ class _Own:
     sharp: Any
     """Whether c is large."""
 
-    @property
-    def mmse(self) -> Array:
-        return self.weights @ self._errors(jnp.moveaxis(self.covariance, 2, 0))["mmse"]
-
-    @property
-    def gram(self) -> Array:
-        return jnp.einsum(
-            "j,jkl->kl", self.weights, self._errors(jnp.moveaxis(self.covariance, 2, 0))["gram"]
-        )
-
     def of(self, component: Array, inner: Array, noise: Array, wanted: tuple[str, ...]) -> PerDraw:
-        change = inner @ self.front.T + (noise if self.project is None else noise @ self.project.T)
+        change = inner @ self.front.T + self.scales.noise(noise)
         size, count = self.filtered.shape
         i, j = np.triu_indices(size)
         mean = self.seen[component[0]]
@@ -437,20 +450,12 @@ class _Own:
 
         too_few = jnp.sum(jnp.sum(likely) > jnp.asarray(few, dtype=int))
         phi = jax.lax.switch(too_few, [*(partial(among, number) for number in few), among_all])
-        errors = self._errors(phi)
+        errors = self.scales.errors(phi)
         if "mmse" in wanted:
             found["mmse"] = errors["mmse"] - self.mmse
         if "gram" in wanted:
             found["gram"] = errors["gram"] - self.gram
         return found
-
-    def _errors(self, phi: Float[Array, "draws u u"]) -> PerDraw:
-        """The mmse and gram of posterior covariances of u."""
-        if self.project is not None:
-            phi = jnp.swapaxes(phi @ self.project, 1, 2) @ self.project
-        mmse = jnp.diagonal(phi, axis1=1, axis2=2) @ self.membership
-        blocks = jnp.swapaxes(phi**2 @ self.membership, 1, 2) @ self.membership
-        return {"mmse": mmse / self.g, "gram": blocks / (self.g[:, None] * self.g)}
 
 
 def _second_moments(
